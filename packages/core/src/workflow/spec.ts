@@ -1,0 +1,63 @@
+/**
+ * The internal form of a workflow: what a person wrote, with every default made explicit and every duration in
+ * milliseconds. It is immutable, stored once by its digest, and what a run executes. `parse.ts` makes it.
+ */
+export interface WorkflowSpec {
+  readonly name: string;
+  readonly intent: Intent | null;
+  /** The first failed stage cancels what has not settled. */
+  readonly fail_fast: boolean;
+  readonly stages: Readonly<Record<string, StageSpec>>;
+}
+
+/** What the author wants, in words. Stands outside of every digest but the workflow's own. */
+export interface Intent {
+  readonly goal?: string;
+  readonly constraints?: readonly string[];
+}
+
+export type StageSpec = ExecStageSpec | GateStageSpec;
+
+export interface ExecStageSpec {
+  readonly kind: "exec";
+  readonly requires: readonly string[];
+  readonly exec: ExecBlock;
+  readonly retry: RetrySpec;
+  /** How many leases may expire before the stage fails. Spends nothing of `retry`. */
+  readonly leases_lost_max: number;
+  /** Labels that an agent must have to be given the job. */
+  readonly labels: readonly string[];
+}
+
+export interface GateStageSpec {
+  readonly kind: "gate";
+  readonly requires: readonly string[];
+  readonly message: string;
+}
+
+export interface RetrySpec {
+  /** How many failed reports end the stage. 1 = no retry. */
+  readonly attempts_max: number;
+  readonly backoff_ms: number;
+}
+
+/** What an agent runs, whole: `exec_digest` is the SHA-256 of its canonical JSON. */
+export interface ExecBlock {
+  readonly commands: readonly CommandSpec[];
+  /** `once`: never run again by itself after a lost lease. */
+  readonly effects: "idempotent" | "once";
+  /** Bound on all commands together. */
+  readonly timeout_ms: number | null;
+}
+
+/** One command: an argv, never a shell line. `cwd` is relative to the workspace, `.` for the workspace itself. */
+export interface CommandSpec {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout_ms: number | null;
+  /** A request to start a shell. Policy answers it. */
+  readonly allow_shell: boolean;
+  /** The next command runs, and the stage may succeed, although this one failed. */
+  readonly allow_failure: boolean;
+}

@@ -1,0 +1,174 @@
+/**
+ * The store port. The journal is the durable truth: `commit` is the acknowledgement. The records are a projection
+ * of it for people who ask the database, and are never read to decide anything.
+ *
+ * 1. A commit is stored whole or not at all, and is on disk before the promise resolves.
+ * 2. A commit by an owner whose epoch has passed is refused (`fenced`) and stores nothing.
+ * 3. Rows of a run's journal come back in the order of `first_seq`, without a gap.
+ * 4. `commit` and `project` write disjoint rows; each is called one at a time, the two may overlap.
+ */
+export interface Store {
+  /** The URL it was opened with, without what may be secret. */
+  readonly url: string;
+  /** How many runs were ever numbered. */
+  readonly run_number_max: number;
+
+  commit(commit: Commit): Promise<void>;
+
+  /** Runs that have not settled, or whose records are not complete. */
+  activeRuns(): Promise<readonly string[]>;
+  /** The journal of one run after `after_seq`, in order. */
+  journal(run_id: string, after_seq: number): Promise<readonly JournalRow[]>;
+  /** The canonical JSON of a workflow, whose SHA-256 is `digest`. */
+  workflow(digest: string): Promise<string | null>;
+  request(key_digest: string): Promise<SubmitRequest | null>;
+  /** Every run of the journal, also those without records. For `rebuild`; slow. */
+  everyRun(): Promise<readonly string[]>;
+
+  project(portion: Portion): Promise<void>;
+  /** `projected_seq` of the run's record and of its stage_runs' records. Null: no record yet. */
+  projected(run_id: string): Promise<Projected | null>;
+  /** Run records by number, from high to low; numbers without a record are left out. Both ends belong to it. */
+  runRecords(high: number, low: number): Promise<readonly RunRecord[]>;
+  /** The number of a run, or null. Resolves an unfinished run id too: `prefix` of at least 4 characters. */
+  findRuns(prefix: string, limit: number): Promise<readonly string[]>;
+  /** Deletes the run's records (never its journal) and marks it active, so that they are projected anew. */
+  dropRecords(run_id: string): Promise<void>;
+
+  /** A read by a person, as a user who cannot write. Each statement's rows as JSON values. */
+  query(surql: string): Promise<readonly unknown[]>;
+
+  close(): Promise<void>;
+}
+
+export interface Commit {
+  /** Counts up over the life of the store's owner; kept in the owner's row. */
+  readonly number: number;
+  readonly rows: readonly JournalRow[];
+  readonly submitted: readonly Submitted[];
+  /** Settled runs that a retry reopens. */
+  readonly reopened: readonly string[];
+}
+
+/** Events of one run that were committed together. */
+export interface JournalRow {
+  readonly run_id: string;
+  readonly first_seq: number;
+  readonly last_seq: number;
+  /** A JSON array of `Recorded`. */
+  readonly events: string;
+}
+
+export interface Submitted {
+  readonly run_id: string;
+  readonly run_number: number;
+  readonly workflow_digest: string;
+  /** Null where the store already has it. */
+  readonly workflow_text: string | null;
+  readonly request: (SubmitRequest & { readonly key_digest: string }) | null;
+}
+
+/** What an Idempotency-Key was used for. */
+export interface SubmitRequest {
+  readonly run_id: string;
+  readonly body_digest: string;
+}
+
+/** Records of one run, written in one transaction. */
+export interface Portion {
+  readonly run: RunRecord;
+  /** The run's record exists already. */
+  readonly run_exists: boolean;
+  readonly stages: readonly {
+    readonly record: StageRecord;
+    readonly exists: boolean;
+    readonly requires: readonly string[];
+  }[];
+  readonly jobs: readonly { readonly record: JobRecord; readonly exists: boolean }[];
+  readonly artifacts: readonly ArtifactRecord[];
+  /** The run has settled and its records are complete with this portion: it is active no more. */
+  readonly complete: boolean;
+}
+
+export interface Projected {
+  readonly run_seq: number;
+  readonly stages: ReadonlyMap<string, number>;
+}
+
+/** Times are wall-clock milliseconds here and `datetime` in the database. */
+export interface RunRecord {
+  readonly run_id: string;
+  readonly run_number: number;
+  readonly name: string;
+  readonly status: string;
+  readonly stopping: string | null;
+  readonly workspace: string;
+  readonly workflow_digest: string;
+  readonly plan_digest: string;
+  readonly by_role: string;
+  readonly by_name: string;
+  readonly created_at: number;
+  readonly ended_at: number | null;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly projected_seq: number;
+}
+
+export interface StageRecord {
+  readonly run_id: string;
+  readonly stage_id: string;
+  readonly kind: "exec" | "gate";
+  readonly status: string;
+  readonly reason: string | null;
+  readonly exec_digest: string | null;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly since: number | null;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly projected_seq: number;
+}
+
+export interface JobRecord {
+  readonly run_id: string;
+  readonly stage_id: string;
+  readonly attempt: number;
+  readonly status: string;
+  readonly exec_id: string | null;
+  readonly agent_id: string | null;
+  readonly queued_at: number;
+  readonly ended_at: number | null;
+}
+
+/** The pointer to a bundle. */
+export interface ArtifactRecord {
+  readonly run_id: string;
+  readonly stage_id: string;
+  readonly exec_id: string;
+  readonly fence: number;
+  readonly agent_id: string;
+  readonly outcome: string;
+  readonly reason: string | null;
+  readonly manifest_sha256: string;
+  /** Relative to the state directory. */
+  readonly bundle: string;
+  readonly duration_ms: number;
+}
+
+/** Why a commit did not succeed. `conflict`: nothing was stored, the same commit may be tried again. */
+export class CommitFailed extends Error {
+  override name = "CommitFailed";
+  readonly outcome: "conflict" | "fenced" | "unknown";
+  constructor(outcome: "conflict" | "fenced" | "unknown", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.outcome = outcome;
+  }
+}
+
+/** The store could not be opened: in use, not readable, damaged, or not ours. */
+export class StoreUnusable extends Error {
+  override name = "StoreUnusable";
+  readonly cause_kind: "in_use" | "failed";
+  constructor(cause_kind: "in_use" | "failed", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.cause_kind = cause_kind;
+  }
+}
