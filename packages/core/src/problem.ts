@@ -25,6 +25,7 @@ export const problemCodes = {
   "launcher-unknown-option": { status: 422, exit: "invalid", title: "A launcher's options hide what it starts" },
   "workspace-outside": { status: 422, exit: "invalid", title: "The workspace is not beneath an allowed root" },
   "workspace-missing": { status: 422, exit: "invalid", title: "The workspace is not a directory" },
+  "query-invalid": { status: 422, exit: "invalid", title: "The database does not take this query" },
   // requests
   "bad-request": { status: 400, exit: "usage", title: "The request has the wrong form" },
   unauthorized: { status: 401, exit: "usage", title: "No valid token" },

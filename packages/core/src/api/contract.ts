@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import { DIGEST_PATTERN } from "../canonical.ts";
 import { AGENT_ID_PATTERN, ULID_PATTERN } from "../ids.ts";
 import { FILE_NAME_PATTERN } from "../bundle/manifest.ts";
-import type { Role } from "./roles.ts";
+import { type Role, roles } from "./roles.ts";
 
 /**
  * The HTTP API, once: the daemon builds its routes from this table, the client its calls, `/openapi.json` its
@@ -148,6 +148,8 @@ export const GrantSchema = Type.Object(
     plan_digest: Digest,
     policy_digest: Digest,
     workspace: Type.String(),
+    /** Of who submitted the run: the spec verdict depends on it. */
+    role: Type.Union(roles.map((r) => Type.Literal(r))),
     approval: Nullable(Type.Object({ digest: Digest, by: Type.String(), at: Type.String() }, closed)),
     requires: Type.Array(
       Type.Object(
@@ -447,6 +449,15 @@ export const routes = {
     body_bytes_max: 32 * MIB,
     status: 200,
     reply: CompleteReplySchema,
+  },
+  query: {
+    method: "POST",
+    path: "/v1/query",
+    roles: ["operator"],
+    summary: "Read the records with SurrealQL, as a user who cannot write. One entry per statement.",
+    body: Type.Object({ surql: Type.String({ minLength: 1, maxLength: 65_536 }) }, closed),
+    status: 200,
+    reply: Type.Object({ results: Type.Array(Type.Unknown()) }, closed),
   },
   stop: {
     method: "POST",
