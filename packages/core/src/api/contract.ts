@@ -28,9 +28,7 @@ export const RunSummarySchema = Type.Object(
     run_number: Type.Integer(),
     name: Type.String(),
     /** `needs_human`: only a person can move it on. `quarantined`: its journal cannot be read. */
-    status: Type.Union(
-      ["running", "needs_human", "succeeded", "failed", "cancelled", "quarantined"].map((s) => Type.Literal(s)),
-    ),
+    status: Type.Enum(["running", "needs_human", "succeeded", "failed", "cancelled", "quarantined"]),
     stopping: Nullable(Type.String()),
     workspace: Type.String(),
     workflow_digest: Digest,
@@ -149,7 +147,7 @@ export const GrantSchema = Type.Object(
     policy_digest: Digest,
     workspace: Type.String(),
     /** Of who submitted the run: the spec verdict depends on it. */
-    role: Type.Union(roles.map((r) => Type.Literal(r))),
+    role: Type.Enum([...roles]),
     approval: Nullable(Type.Object({ digest: Digest, by: Type.String(), at: Type.String() }, closed)),
     requires: Type.Array(
       Type.Object(
@@ -377,10 +375,8 @@ export const routes = {
     params: StageParams,
     body: Type.Object(
       {
-        decision: Type.Union(
-          ["approve", "reject", "retry", "mark_succeeded", "mark_failed"].map((d) => Type.Literal(d)),
-        ),
-        subject: Type.Union(["gate", "exec", "lost_lease"].map((s) => Type.Literal(s))),
+        decision: Type.Enum(["approve", "reject", "retry", "mark_succeeded", "mark_failed"]),
+        subject: Type.Enum(["gate", "exec", "lost_lease"]),
         digest: Digest,
         note: Type.Optional(Type.String({ maxLength: 4_096 })),
       },

@@ -10,7 +10,7 @@ const closed = { additionalProperties: false };
 const Digest = Type.String({ pattern: DIGEST_PATTERN });
 const Time = Type.String();
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const Reason = Type.Union(failureReasons.map((reason) => Type.Literal(reason)));
+const Reason = Type.Enum([...failureReasons]);
 
 export const ExitSchema = Type.Object({ code: Nullable(Type.Integer()), signal: Nullable(Type.String()) }, closed);
 

@@ -10,7 +10,7 @@ export interface Run {
   readonly plan: Plan;
   readonly head: RunHead;
   /** By number of the plan. */
-  readonly stages: readonly StageRun[];
+  stage(number: number): StageRun;
 }
 
 /** What a run knows of itself besides its stages. Replaced whole on each change. */
@@ -57,7 +57,9 @@ export interface StageRun {
   /** Failed reports and lost leases since the run was created or retried. Neither spends the other's budget. */
   readonly failures: number;
   readonly leases_lost: number;
-  /** Set when a person released what policy asked about. Bound to the exec_digest. */
+  /** Policy wants a person's word before this stage runs. */
+  readonly ask: boolean;
+  /** The last decision on this stage_run, with the digest that it is bound to. */
   readonly approval: Approval | null;
   readonly jobs: readonly Job[];
   readonly execs: readonly Exec[];
