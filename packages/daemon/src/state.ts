@@ -35,7 +35,8 @@ export function prepareState(state: string): void {
   }
 }
 
-export const readToken = (state: string, role: Role): string => readFileSync(join(state, "tokens", role), "utf8").trim();
+export const readToken = (state: string, role: Role): string =>
+  readFileSync(join(state, "tokens", role), "utf8").trim();
 
 export function writeDaemonFile(state: string, file: DaemonFile): void {
   writeFileSync(join(state, `${DAEMON_FILE}.new`), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });

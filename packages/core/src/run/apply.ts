@@ -33,7 +33,8 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
     }
     case "stage_queued": {
       const stage = stageOf(run, event.stage_id);
-      const job: Job = { attempt: event.attempt, status: "queued", queued_at: event.at, ended_at: null };
+      const { seq, at, attempt } = event;
+      const job: Job = { attempt, status: "queued", queued_at: at, ended_at: null, queued_seq: seq, changed_seq: seq };
       move(run, event, { ...stage, jobs: [...stage.jobs, job] }, { status: "queued", since: event.at });
       return;
     }
@@ -44,7 +45,7 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
       move(
         run,
         event,
-        { ...stage, fence, jobs: withJob(stage, "running", null), execs: [...stage.execs, exec] },
+        { ...stage, fence, jobs: withJob(stage, "running", event), execs: [...stage.execs, exec] },
         {
           status: "running",
           exec_id,
@@ -60,11 +61,14 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
     }
     case "stage_handed_back": {
       const stage = stageOf(run, event.stage_id);
-      const ended = { ...stage, execs: withEnd(stage, event.exec_id, { outcome: "handed_back", at: event.at }) };
+      const ended = {
+        ...stage,
+        execs: withEnd(stage, event.exec_id, { outcome: "handed_back", at: event.at, seq: event.seq }),
+      };
       if (event.next === "queued") {
-        move(run, event, { ...ended, jobs: withJob(stage, "queued", null) }, { status: "queued", since: event.at });
+        move(run, event, { ...ended, jobs: withJob(stage, "queued", event) }, { status: "queued", since: event.at });
       } else {
-        move(run, event, { ...ended, jobs: withJob(stage, "cancelled", event.at) }, cancelled(run, event.at));
+        move(run, event, { ...ended, jobs: withJob(stage, "cancelled", event) }, cancelled(run, event.at));
       }
       return;
     }
@@ -73,18 +77,18 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
       const ended: StageRun = {
         ...stage,
         leases_lost: stage.leases_lost + 1,
-        execs: withEnd(stage, event.exec_id, { outcome: "lost", at: event.at }),
+        execs: withEnd(stage, event.exec_id, { outcome: "lost", at: event.at, seq: event.seq }),
       };
       const { next } = event;
       switch (next) {
         case "queued":
-          move(run, event, { ...ended, jobs: withJob(stage, "queued", null) }, { status: "queued", since: event.at });
+          move(run, event, { ...ended, jobs: withJob(stage, "queued", event) }, { status: "queued", since: event.at });
           return;
         case "needs_human":
           move(
             run,
             event,
-            { ...ended, jobs: withJob(stage, "failed", event.at) },
+            { ...ended, jobs: withJob(stage, "failed", event) },
             { status: "needs_human", subject: "lost_lease", since: event.at },
           );
           return;
@@ -92,7 +96,7 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
           move(
             run,
             event,
-            { ...ended, jobs: withJob(stage, "failed", event.at) },
+            { ...ended, jobs: withJob(stage, "failed", event) },
             {
               status: "failed",
               reason: "lease_lost",
@@ -103,7 +107,7 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
           );
           return;
         case "cancelled":
-          move(run, event, { ...ended, jobs: withJob(stage, "cancelled", event.at) }, cancelled(run, event.at));
+          move(run, event, { ...ended, jobs: withJob(stage, "cancelled", event) }, cancelled(run, event.at));
           return;
         default:
           return unreachable(next);
@@ -112,11 +116,17 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
     case "exec_succeeded": {
       const stage = stageOf(run, event.stage_id);
       const { exec_id, result } = event;
-      const execs = withEnd(stage, exec_id, { outcome: "succeeded", reason: null, result, at: event.at });
+      const execs = withEnd(stage, exec_id, {
+        outcome: "succeeded",
+        reason: null,
+        result,
+        at: event.at,
+        seq: event.seq,
+      });
       move(
         run,
         event,
-        { ...stage, execs, jobs: withJob(stage, "succeeded", event.at) },
+        { ...stage, execs, jobs: withJob(stage, "succeeded", event) },
         { status: "succeeded", exec_id, outputs: result.outputs, at: event.at },
       );
       return;
@@ -128,8 +138,8 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
       const ended: StageRun = {
         ...stage,
         failures: stage.failures + (next === "cancelled" ? 0 : 1),
-        execs: withEnd(stage, exec_id, { outcome, reason, result, at: event.at }),
-        jobs: withJob(stage, outcome, event.at),
+        execs: withEnd(stage, exec_id, { outcome, reason, result, at: event.at, seq: event.seq }),
+        jobs: withJob(stage, outcome, event),
       };
       switch (next) {
         case "retry":
@@ -178,7 +188,7 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
       return;
     case "stage_cancelled": {
       const stage = stageOf(run, event.stage_id);
-      const jobs = stage.state.status === "queued" ? withJob(stage, "cancelled", event.at) : stage.jobs;
+      const jobs = stage.state.status === "queued" ? withJob(stage, "cancelled", event) : stage.jobs;
       move(run, event, { ...stage, jobs }, { status: "cancelled", reason: event.reason, at: event.at });
       return;
     }
@@ -269,10 +279,11 @@ function cancelled(run: RunCells, at: number): StageState {
 }
 
 /** The stage's open job, which is its last, in another status. */
-function withJob(stage: StageRun, status: Job["status"], ended_at: number | null): readonly Job[] {
+function withJob(stage: StageRun, status: Job["status"], { seq, at }: Recorded): readonly Job[] {
   const job = stage.jobs.at(-1);
   assert(job !== undefined, "a job is open");
-  return stage.jobs.with(-1, { ...job, status, ended_at });
+  const ended_at = status === "queued" || status === "running" ? null : at;
+  return stage.jobs.with(-1, { ...job, status, ended_at, changed_seq: seq });
 }
 
 function withEnd(stage: StageRun, exec_id: string, end: ExecEnd): readonly Exec[] {

@@ -12,7 +12,8 @@ export type Readiness =
 
 export function readiness(run: Run, number: number): Readiness {
   const { state, unsettled, unsuccessful } = run.stage(number);
-  if (state.status !== "pending" && !(state.status === "needs_human" && state.subject === "exec")) return { kind: "no" };
+  if (state.status !== "pending" && !(state.status === "needs_human" && state.subject === "exec"))
+    return { kind: "no" };
   if (unsettled > 0) return { kind: "waits", for: "requirements" };
   if (unsuccessful !== null) return { kind: "unreachable", requirement: unsuccessful };
   if (run.head.stopping !== null) return { kind: "waits", for: "stopping" };

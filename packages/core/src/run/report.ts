@@ -20,7 +20,10 @@ export type ExecReport =
   | { readonly kind: "lost" };
 
 /** What the daemon knows of the grant that a report answers. */
-export type Granted = Pick<Grant, "run_id" | "stage_id" | "exec_id" | "fence" | "exec_digest" | "plan_digest" | "policy_digest"> & {
+export type Granted = Pick<
+  Grant,
+  "run_id" | "stage_id" | "exec_id" | "fence" | "exec_digest" | "plan_digest" | "policy_digest"
+> & {
   readonly agent_id: string;
   readonly commands: readonly CommandSpec[];
 };
@@ -31,7 +34,11 @@ const manifestForm = Compile(ManifestSchema);
  * Reads a report. `sha256` hashes the manifest's text as it came. The daemon decides by this alone and opens no
  * bundle: a manifest that names another grant, or claims a success that its own exits deny, is refused.
  */
-export function readReport(report: Report, granted: Granted, sha256: (text: string) => string): Result<ExecReport, Refusal> {
+export function readReport(
+  report: Report,
+  granted: Granted,
+  sha256: (text: string) => string,
+): Result<ExecReport, Refusal> {
   switch (report.kind) {
     case "handed_back":
     case "lost":
@@ -55,10 +62,20 @@ function readManifest(text: string, granted: Granted, manifest_sha256: string): 
   } catch {
     return invalid("the manifest is not JSON");
   }
-  for (const key of ["run_id", "stage_id", "exec_id", "fence", "exec_digest", "plan_digest", "policy_digest"] as const) {
-    if (manifest[key] !== granted[key]) return invalid(`the manifest's ${key} is ${manifest[key]}, granted was ${granted[key]}`);
+  for (const key of [
+    "run_id",
+    "stage_id",
+    "exec_id",
+    "fence",
+    "exec_digest",
+    "plan_digest",
+    "policy_digest",
+  ] as const) {
+    if (manifest[key] !== granted[key])
+      return invalid(`the manifest's ${key} is ${manifest[key]}, granted was ${granted[key]}`);
   }
-  if (manifest.agent.agent_id !== granted.agent_id) return invalid(`the manifest is of agent ${manifest.agent.agent_id}`);
+  if (manifest.agent.agent_id !== granted.agent_id)
+    return invalid(`the manifest is of agent ${manifest.agent.agent_id}`);
   const result: ExecResult = {
     manifest_sha256,
     exits: manifest.commands.map(({ exit }) => exit),

@@ -113,6 +113,9 @@ export interface Job {
   readonly status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
   readonly queued_at: number;
   readonly ended_at: number | null;
+  /** `seq` of the event that queued it, and of the last that changed it. */
+  readonly queued_seq: number;
+  readonly changed_seq: number;
 }
 
 /** One grant of a job and what became of it. */
@@ -125,14 +128,15 @@ export interface Exec {
   readonly end: null | ExecEnd;
 }
 
-export type ExecEnd =
+/** `seq`: of the event that ended it. */
+export type ExecEnd = { readonly at: number; readonly seq: number } & (
   | {
       readonly outcome: "succeeded" | "failed" | "cancelled";
       readonly reason: FailureReason | null;
       readonly result: ExecResult;
-      readonly at: number;
     }
-  | { readonly outcome: "handed_back" | "lost"; readonly at: number };
+  | { readonly outcome: "handed_back" | "lost" }
+);
 
 const SETTLED: Readonly<Record<StageStatus, boolean>> = {
   pending: false,

@@ -29,7 +29,8 @@ export function why(run: Run, number: number, context: WhyContext): Why {
     case "queued": {
       const labels = spec.kind === "exec" ? spec.labels : [];
       const able = context.agents.filter((agent) => labels.every((label) => agent.labels.includes(label)));
-      if (context.agents.length === 0) return say("it is queued, and no agent asks for work", [], "start one: orchestrator up");
+      if (context.agents.length === 0)
+        return say("it is queued, and no agent asks for work", [], "start one: orchestrator up");
       if (able.length === 0) {
         return say(`it is queued, and none of ${context.agents.length} agents has the labels ${labels.join(", ")}`, [
           ...labels.map((label) => ({ kind: "label", text: label })),
@@ -43,7 +44,9 @@ export function why(run: Run, number: number, context: WhyContext): Why {
     case "running": {
       const left = formatDuration(Math.max(0, state.lease_deadline - context.now));
       const told = cancelIsDue(run, stage) ? "; its agent is told to end it" : "";
-      return say(`agent ${state.agent_id} holds it as exec ${state.exec_id}; its lease ends in ${left} unless renewed${told}`);
+      return say(
+        `agent ${state.agent_id} holds it as exec ${state.exec_id}; its lease ends in ${left} unless renewed${told}`,
+      );
     }
     case "needs_human": {
       const unmet = requirements(run, number);
@@ -63,7 +66,13 @@ export function why(run: Run, number: number, context: WhyContext): Why {
         case "lost_lease":
           return say(
             "its lease was lost, and `effects: once` forbids to run it again by itself",
-            [{ kind: "lost_lease", stage_id, text: `exec ${stage.execs.at(-1)?.exec_id ?? ""} may have done its work` }],
+            [
+              {
+                kind: "lost_lease",
+                stage_id,
+                text: `exec ${stage.execs.at(-1)?.exec_id ?? ""} may have done its work`,
+              },
+            ],
             `orchestrator approve ${run.run_id} ${stage_id} --as retry|mark_succeeded|mark_failed`,
           );
         default:
@@ -119,7 +128,9 @@ function pending(
         }
         case "backoff": {
           const due = stage.state.status === "pending" ? (stage.state.due ?? now) : now;
-          return say(`attempt ${stage.jobs.length} failed; it is tried again in ${formatDuration(Math.max(0, due - now))}`);
+          return say(
+            `attempt ${stage.jobs.length} failed; it is tried again in ${formatDuration(Math.max(0, due - now))}`,
+          );
         }
         case "approval":
           return say("policy wants a person to approve its commands");

@@ -12,6 +12,8 @@ export interface Store {
   readonly url: string;
   /** How many runs were ever numbered. */
   readonly run_number_max: number;
+  /** The number of the last commit. */
+  readonly commit_max: number;
 
   commit(commit: Commit): Promise<void>;
 
@@ -30,8 +32,6 @@ export interface Store {
   projected(run_id: string): Promise<Projected | null>;
   /** Run records by number, from high to low; numbers without a record are left out. Both ends belong to it. */
   runRecords(high: number, low: number): Promise<readonly RunRecord[]>;
-  /** The number of a run, or null. Resolves an unfinished run id too: `prefix` of at least 4 characters. */
-  findRuns(prefix: string, limit: number): Promise<readonly string[]>;
   /** Deletes the run's records (never its journal) and marks it active, so that they are projected anew. */
   dropRecords(run_id: string): Promise<void>;
 

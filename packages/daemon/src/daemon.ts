@@ -1,0 +1,122 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { policyDigest, ProblemError } from "orchestrator-core";
+import { pino } from "pino";
+import { makeHandlers } from "./http/handlers.ts";
+import { makeServer } from "./http/server.ts";
+import { Owner } from "./owner/owner.ts";
+import { realClock, realRandom, realSha256 } from "./ports.ts";
+import { findDaemon, prepareState, processStart, removeDaemonFile, writeDaemonFile } from "./state.ts";
+import { StoreUnusable } from "./store/store.ts";
+import { openSurrealStore } from "./store/surreal-store.ts";
+
+/** What the `orchestrator` command needs to open a daemon in its own process. */
+export interface DaemonOptions {
+  /** The state directory. Created where missing. */
+  readonly state: string;
+  /** A SurrealDB URL. Default: `rocksdb://STATE/db?sync=every`. */
+  readonly db?: string;
+  /** Default: 127.0.0.1, any free port. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** Workspaces must lie beneath one of these. The first is also the default workspace. */
+  readonly workspace_roots: readonly string[];
+  readonly lease_ms?: number;
+  readonly owner: "daemon" | "up" | "run" | "command";
+  /** Throw the records away first and make them anew from the journal. */
+  readonly rebuild?: boolean;
+  /** Where to log: a file path, `-` for stderr, or null for none. */
+  readonly log: string | null;
+}
+
+export interface Daemon {
+  readonly url: string;
+  /** Resolves when the daemon stopped by itself: a stop request, or a store that cannot be used any more (exit 75). */
+  readonly stopped: Promise<{ readonly exit: number; readonly reason: string }>;
+  /** Waits for what is being written, closes the store, removes daemon.json. */
+  close(): Promise<void>;
+}
+
+const LEASE_MS = 30_000;
+const BACKLOG_MAX = 200_000;
+
+/** Opens the store, loads what is active, listens. Throws `ProblemError` where that is not possible. */
+export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
+  const state = resolve(options.state);
+  prepareState(state);
+  const other = findDaemon(state);
+  if (other !== null) {
+    throw new ProblemError({
+      code: "state-in-use",
+      message: `process ${other.pid} owns ${state} and answers at ${other.url}`,
+      hint: "use that one, or stop it with: orchestrator stop",
+    });
+  }
+  const log = makeLog(options.log);
+  const store = await openSurrealStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`).catch(
+    (error: unknown) => {
+      if (!(error instanceof StoreUnusable)) throw error;
+      throw new ProblemError({
+        code: error.cause_kind === "in_use" ? "state-in-use" : "store-unusable",
+        message: error.message,
+      });
+    },
+  );
+  if (options.rebuild === true) for (const run_id of await store.everyRun()) await store.dropRecords(run_id);
+  let stop: (end: { exit: number; reason: string }) => void = () => {};
+  const stopped = new Promise<{ exit: number; reason: string }>((done) => {
+    stop = done;
+  });
+  const owner = await Owner.open(
+    {
+      store,
+      clock: realClock,
+      random: realRandom,
+      sha256: realSha256,
+      log: (level, message, fields = {}) => log[level](fields, message),
+      onBroken: (reason) => {
+        log.error({ reason }, "store unusable");
+        stop({ exit: 75, reason });
+      },
+    },
+    { lease_ms: options.lease_ms ?? LEASE_MS, backlog_max: BACKLOG_MAX, policy_digest: policyDigest },
+  );
+  const handlers = makeHandlers(owner, {
+    workspace_roots: options.workspace_roots.map((root) => realpathSync(root)),
+    policy_digest: policyDigest,
+    store: store.url,
+    onStop: () => stop({ exit: 0, reason: "a stop was requested" }),
+  });
+  const server = makeServer(owner, handlers, {
+    state,
+    onError: (error) => log.error({ err: error }, "internal error"),
+  });
+  const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
+  const url = await server.listen({ host, port });
+  writeDaemonFile(state, {
+    url,
+    pid: process.pid,
+    pid_start: processStart(process.pid) ?? "",
+    started_at: new Date().toISOString(),
+    owner: options.owner,
+  });
+  log.info({ url, state }, "ready");
+  return {
+    url,
+    stopped,
+    async close() {
+      removeDaemonFile(state);
+      // lets parked requests go first, so that the server can end
+      await owner.close();
+      await server.close();
+      await store.close();
+      log.info("closed");
+    },
+  };
+}
+
+function makeLog(target: string | null) {
+  if (target === null) return pino({ enabled: false });
+  if (target === "-") return pino(pino.destination({ dest: 2, sync: true }));
+  mkdirSync(join(target, ".."), { recursive: true });
+  return pino(pino.destination({ dest: target, sync: true, mode: 0o600 }));
+}

@@ -1,0 +1,24 @@
+import { type Problem, ProblemError, type ProblemDocument, problemDocument } from "orchestrator-core";
+import { CommitFailed } from "../store/store.ts";
+
+/** Whatever went wrong, as a problem document. What is nobody's mistake but ours shows no details. */
+export function documentOf(error: unknown): ProblemDocument {
+  if (error instanceof ProblemError) return problemDocument(error.problems);
+  if (error instanceof CommitFailed) {
+    return problemDocument([
+      {
+        code: "outcome-unknown",
+        message: "the store did not say whether this was stored; the daemon restarts and reads it again",
+        hint: "ask again: the same request with the same Idempotency-Key or request_id is carried out once",
+      },
+    ]);
+  }
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
+    return single("body-too-large", "the request's body is larger than this route takes");
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return single("bad-request", message ?? "bad request");
+  return single("internal", "the daemon made a mistake; its log says more");
+}
+
+const single = (code: Problem["code"], message: string): ProblemDocument => problemDocument([{ code, message }]);

@@ -1,0 +1,116 @@
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { exitCode, problemCodes, ProblemError } from "orchestrator-core";
+import { openDaemon } from "./daemon.ts";
+import { version } from "./version.ts";
+
+interface Flags {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly insecureListen: boolean;
+  readonly state: string;
+  readonly db?: string;
+  readonly workspaceRoot: readonly string[];
+  readonly leaseMs: number;
+  readonly log: string;
+  readonly owner: "daemon" | "up";
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
+
+const program = new Command("orchestrator-daemon")
+  .description("Owns the graph of runs, schedules stages into jobs and serves the HTTP API.")
+  .version(version)
+  .addOption(
+    new Option("--listen <host:port>", "address of the HTTP API; port 0 takes any free one")
+      .env("ORCHESTRATOR_LISTEN")
+      .default({ host: "127.0.0.1", port: 7170 }, "127.0.0.1:7170")
+      .argParser(parseAddress),
+  )
+  .addOption(
+    new Option("--insecure-listen", "allow an address that others can reach, without TLS")
+      .env("ORCHESTRATOR_INSECURE_LISTEN")
+      .default(false),
+  )
+  .addOption(new Option("--state <dir>", "state directory").env("ORCHESTRATOR_STATE").default(".orchestrator"))
+  .addOption(new Option("--db <url>", "SurrealDB URL (default: rocksdb in the state directory)").env("ORCHESTRATOR_DB"))
+  .addOption(
+    new Option("--workspace-root <dir>", "workspaces must lie beneath one of these; repeat for more")
+      .env("ORCHESTRATOR_WORKSPACE_ROOT")
+      .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), ...value.split(":")])
+      .default(undefined, "the current directory"),
+  )
+  .addOption(
+    new Option("--lease-ms <ms>", "how long a lease holds unless renewed")
+      .env("ORCHESTRATOR_LEASE_MS")
+      .default(30_000)
+      .argParser(parseLease),
+  )
+  .addOption(new Option("--log <file>", "log file, - for stderr").env("ORCHESTRATOR_LOG").default("-"))
+  .addOption(new Option("--owner <who>").choices(["daemon", "up"]).default("daemon").hideHelp())
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode("usage")));
+
+const flags = program.parse().opts<Flags>();
+
+if (!LOOPBACK.has(flags.listen.host)) {
+  if (!flags.insecureListen) {
+    fail(
+      exitCode("usage"),
+      `error: --listen ${flags.listen.host} can be reached from other machines, and this API has no TLS\n` +
+        "  hint: listen on 127.0.0.1, or say --insecure-listen if a trusted network stands around it",
+    );
+  }
+  process.stderr.write(
+    `warning: listening on ${flags.listen.host} without TLS: tokens cross the network in clear text\n`,
+  );
+}
+
+const daemon = await openDaemon({
+  state: flags.state,
+  listen: flags.listen,
+  workspace_roots: (flags.workspaceRoot ?? ["."]).map((root) => resolve(root)),
+  lease_ms: flags.leaseMs,
+  owner: flags.owner,
+  log: flags.log,
+  ...(flags.db === undefined ? {} : { db: flags.db }),
+}).catch((error: unknown) => {
+  if (error instanceof ProblemError) {
+    const [{ code, message, hint }] = error.problems;
+    fail(
+      exitCode(problemCodes[code].exit),
+      `error[${code}]: ${message}${hint === undefined ? "" : `\n  hint: ${hint}`}`,
+    );
+  }
+  return fail(exitCode("store_unusable"), `error: ${error instanceof Error ? error.message : String(error)}`);
+});
+process.stdout.write(`orchestrator-daemon ${version} ready at ${daemon.url}\n`);
+
+const end = await Promise.race([
+  daemon.stopped,
+  new Promise<{ exit: number; reason: string }>((done) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done({ exit: 0, reason: signal }));
+  }),
+]);
+if (end.exit !== 0) process.stderr.write(`error: ${end.reason}\n`);
+// a store whose answer is unknown is not written to again, not even to close it in order
+if (end.exit === 0) await daemon.close();
+// a process that has loaded the database does not end by itself
+process.exit(end.exit);
+
+function fail(code: number, text: string): never {
+  process.stderr.write(`${text}\n`);
+  process.exit(code);
+}
+
+function parseAddress(text: string): Flags["listen"] {
+  const match = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):([0-9]{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535) throw new InvalidArgumentError("give HOST:PORT, as in 127.0.0.1:7170");
+  return { host: match[1]!.replace(/^\[|\]$/g, ""), port };
+}
+
+function parseLease(text: string): number {
+  const ms = Number(text);
+  if (!Number.isInteger(ms) || ms < 300 || ms > 86_400_000)
+    throw new InvalidArgumentError("give 300 to 86400000 milliseconds");
+  return ms;
+}
