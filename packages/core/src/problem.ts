@@ -7,6 +7,7 @@ import type { ExitName } from "./exit-codes.ts";
 export const problemCodes = {
   // the workflow file
   "yaml-syntax": { status: 422, exit: "invalid", title: "The file is not valid YAML or JSON" },
+  "yaml-unsupported": { status: 422, exit: "invalid", title: "The file uses a part of YAML that is not taken" },
   "key-duplicate": { status: 422, exit: "invalid", title: "A key stands twice" },
   "key-unknown": { status: 422, exit: "invalid", title: "A key is not known here" },
   "key-missing": { status: 422, exit: "invalid", title: "A required key is missing" },
@@ -17,6 +18,7 @@ export const problemCodes = {
   "requirement-repeated": { status: 422, exit: "invalid", title: "A requirement stands twice" },
   cycle: { status: 422, exit: "invalid", title: "Stages require each other in a circle" },
   "too-large": { status: 422, exit: "invalid", title: "The workflow is larger than the limits" },
+  "problems-more": { status: 422, exit: "invalid", title: "There are more problems than are listed" },
   // policy and paths
   "path-outside": { status: 422, exit: "invalid", title: "A path leaves the workspace" },
   "argv-invalid": { status: 422, exit: "invalid", title: "A command line has the wrong form" },

@@ -1,4 +1,5 @@
 import { digestOf } from "../canonical.ts";
+import { graphOf, order } from "../graph.ts";
 import { assert } from "../result.ts";
 import type { StageSpec, WorkflowSpec } from "./spec.ts";
 
@@ -27,10 +28,11 @@ export interface PlannedStage {
 
 /** Takes a workflow that `parse.ts` accepted: its requirements exist, once each, and it has no cycle. */
 export function makePlan(workflow: WorkflowSpec, policy_digest: string): Plan {
-  const order = topologicalOrder(workflow);
-  const numbers = new Map(order.map((stage_id, number) => [stage_id, number]));
-  const dependents: number[][] = order.map(() => []);
-  const stages = order.map((stage_id, number): PlannedStage => {
+  const ids = order(graphOf(workflow.stages));
+  assert(ids.length === Object.keys(workflow.stages).length, "a plan is made of a workflow without a cycle");
+  const numbers = new Map(ids.map((stage_id, number) => [stage_id, number]));
+  const dependents: number[][] = ids.map(() => []);
+  const stages = ids.map((stage_id, number): PlannedStage => {
     const spec = workflow.stages[stage_id]!;
     const requires = spec.requires.map((id) => numbers.get(id)!).sort((a, b) => a - b);
     for (const required of requires) dependents[required]!.push(number);
@@ -46,34 +48,4 @@ export function makePlan(workflow: WorkflowSpec, policy_digest: string): Plan {
     workspace_base: null,
   });
   return { workflow, stages, numbers, plan_digest, policy_digest };
-}
-
-/** Kahn's algorithm, level by level, names in order within a level. */
-function topologicalOrder(workflow: WorkflowSpec): string[] {
-  const unmet = new Map<string, number>();
-  const dependents = new Map<string, string[]>();
-  for (const [stage_id, { requires }] of Object.entries(workflow.stages)) {
-    unmet.set(stage_id, requires.length);
-    for (const id of requires) {
-      const list = dependents.get(id);
-      if (list) list.push(stage_id);
-      else dependents.set(id, [stage_id]);
-    }
-  }
-  const order: string[] = [];
-  let level = [...unmet.keys()].filter((id) => unmet.get(id) === 0).sort();
-  while (level.length > 0) {
-    order.push(...level);
-    const next: string[] = [];
-    for (const id of level) {
-      for (const dependent of dependents.get(id) ?? []) {
-        const left = unmet.get(dependent)! - 1;
-        unmet.set(dependent, left);
-        if (left === 0) next.push(dependent);
-      }
-    }
-    level = next.sort();
-  }
-  assert(order.length === unmet.size, "a plan is made of a workflow without a cycle");
-  return order;
 }

@@ -97,7 +97,8 @@ async function openFile(
       if ((await handle.stat()).isFile()) return { handle, state: place };
       await handle.close();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      // ELOOP: a link, which is never followed
+      if (!["ENOENT", "ELOOP", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
   throw new ProblemError({ code: "file-unknown", message: `exec ${exec_id} has no file ${name}` });

@@ -433,7 +433,7 @@ export class Owner {
         renewLease(run, number, { stage_id, exec_id, fence, agent_id: body.agent_id }, now);
       if (!renewed) lost.push(exec_id);
     }
-    if (lost.length === 0 && this.#cancelsDue(agent, now).length === 0) {
+    if (body.wait_ms > 0 && lost.length === 0 && this.#cancelsDue(agent, now).length === 0) {
       await this.#heartbeats.wait(agent.agent_id, body.wait_ms, signal);
     }
     const then = this.#ports.clock.now();

@@ -3,9 +3,10 @@
  * of it for people who ask the database, and are never read to decide anything.
  *
  * 1. A commit is stored whole or not at all, and is on disk before the promise resolves.
- * 2. A commit by an owner whose epoch has passed is refused (`fenced`) and stores nothing.
+ * 2. A commit or a portion by an owner whose epoch has passed is refused (`fenced`) and stores nothing.
  * 3. Rows of a run's journal come back in the order of `first_seq`, without a gap.
- * 4. `commit` and `project` write disjoint rows; each is called one at a time, the two may overlap.
+ * 4. `commit` and `project` may overlap; each is called one at a time. They share one row, the mark that a run is
+ *    active: the last portion of a run takes it away only while the run's journal ends where the portion does.
  */
 export interface Store {
   /** The URL it was opened with, without what may be secret. */
@@ -19,7 +20,7 @@ export interface Store {
 
   /** Runs that have not settled, or whose records are not complete. */
   activeRuns(): Promise<readonly string[]>;
-  /** The journal of one run after `after_seq`, in order. */
+  /** The journal of one run after `after_seq`, in order. The first row may begin before it. Throws StoreDamaged. */
   journal(run_id: string, after_seq: number): Promise<readonly JournalRow[]>;
   /** The canonical JSON of a workflow, whose SHA-256 is `digest`. */
   workflow(digest: string): Promise<string | null>;
@@ -27,6 +28,7 @@ export interface Store {
   /** Every run of the journal, also those without records. For `rebuild`; slow. */
   everyRun(): Promise<readonly string[]>;
 
+  /** Whole or not at all, but for edges, which may go ahead. Tries again after a conflict; else fails as `commit` does. */
   project(portion: Portion): Promise<void>;
   /** `projected_seq` of the run's record and of its stage_runs' records. Null: no record yet. */
   projected(run_id: string): Promise<Projected | null>;
@@ -35,7 +37,7 @@ export interface Store {
   /** Deletes the run's records (never its journal) and marks it active, so that they are projected anew. */
   dropRecords(run_id: string): Promise<void>;
 
-  /** A read by a person, as a user who cannot write. Each statement's rows as JSON values. */
+  /** A read by a person, as a user who cannot write. Each statement's rows as JSON values. Throws QueryFailed. */
   query(surql: string): Promise<readonly unknown[]>;
 
   close(): Promise<void>;
@@ -82,11 +84,15 @@ export interface Portion {
   readonly stages: readonly {
     readonly record: StageRecord;
     readonly exists: boolean;
+    /** Written with a new record, not read for one that exists. */
     readonly requires: readonly string[];
   }[];
   readonly jobs: readonly { readonly record: JobRecord; readonly exists: boolean }[];
   readonly artifacts: readonly ArtifactRecord[];
-  /** The run has settled and its records are complete with this portion: it is active no more. */
+  /**
+   * The run has settled and its records are complete with this portion: it is active no more, unless its journal
+   * has grown beyond `run.projected_seq` meanwhile (a retry has reopened it).
+   */
   readonly complete: boolean;
 }
 
@@ -161,6 +167,16 @@ export class CommitFailed extends Error {
     super(message, options);
     this.outcome = outcome;
   }
+}
+
+/** Rows that belong together are not all there: the journal of a run has a gap, or a workflow lacks a part. */
+export class StoreDamaged extends Error {
+  override name = "StoreDamaged";
+}
+
+/** A person's query that the database did not take, in the database's own words, or whose answer is too large. */
+export class QueryFailed extends Error {
+  override name = "QueryFailed";
 }
 
 /** The store could not be opened: in use, not readable, damaged, or not ours. */

@@ -1,0 +1,161 @@
+import { makeExchange } from "./exchange.ts";
+import { adoptLeftOvers } from "./adopt.ts";
+import { makePrograms } from "./check/program-facts.ts";
+import { runExec, type Site } from "./exec/run.ts";
+import { makeHeartbeats } from "./heartbeats.ts";
+import { heldFiles } from "./held.ts";
+import { takeIdentity } from "./identity.ts";
+import { daemonFinder, makeLink } from "./link.ts";
+import { errorText, makeLog } from "./log.ts";
+import { type AgentOptions, times } from "./options.ts";
+import type { Ports } from "./ports.ts";
+import { settleReport } from "./reports.ts";
+import { makeSlots } from "./slots.ts";
+import { makeTuning } from "./tuning.ts";
+import { version } from "./version.ts";
+
+/** A running agent. */
+export interface Agent {
+  readonly agent_id: string;
+  /**
+   * Ends it. The first time: no new jobs, what waits is handed back, what runs may run on for `drain_ms` and is then
+   * given up. The second time: everything ends at once.
+   */
+  readonly stop: () => void;
+  /** The process that started it is gone: no new jobs, and it ends when the jobs, or their leases, have. */
+  readonly parentGone: () => void;
+  /** Its exit code. */
+  readonly ended: Promise<number>;
+}
+
+/** Takes its identity, adopts what dead agents left, then claims and runs. Throws a `ProblemError` where its name is taken. */
+export function startAgent(options: AgentOptions, ports: Ports): Agent {
+  const { clock, files, processes } = ports;
+  const self = takeIdentity(ports, options.state, options.agent_id);
+  const { agent_id } = self;
+  const log = makeLog(ports, { agent_id });
+  const link = makeLink(ports, log, daemonFinder(ports, options.state, options.daemon));
+  const tuning = makeTuning();
+  const held = heldFiles(files, self.directory);
+  let mode: "working" | "orphaned" | "stopping" | "stopped" = "working";
+  let impatient = false;
+  let adopted = false;
+  let farewell = false;
+  let resolveEnded: (exit: number) => void;
+  const ended = new Promise<number>((resolve) => {
+    resolveEnded = resolve;
+  });
+
+  const grace = (): number => (impatient ? 0 : options.grace_ms);
+  const site: Site = {
+    ports,
+    options,
+    agent: { agent_id, version, ...processes.self },
+    directory: self.directory,
+    programs: makePrograms(ports),
+    held,
+    log,
+    grace,
+  };
+  const slots = makeSlots({
+    ports,
+    log,
+    held,
+    tuning,
+    slots: options.slots,
+    run: (grant, halt) => runExec(site, grant, halt),
+    report: (completion) => exchange.report(completion),
+    changed,
+  });
+  const exchange = makeExchange({
+    ports,
+    link,
+    log,
+    tuning,
+    agent_id,
+    labels: options.labels,
+    free: slots.free,
+    wanted: () => (mode === "working" && adopted ? slots.free() + tuning.prefetch(options.slots) : 0),
+    running: slots.running,
+    take(grants, sent) {
+      slots.take(grants, sent);
+      heartbeats.watch();
+    },
+    answered(completion, outcome) {
+      settleReport(ports, options.state, held, log, completion, outcome);
+      slots.forget(completion.exec_id);
+    },
+  });
+  const heartbeats = makeHeartbeats({
+    ports,
+    link,
+    agent_id,
+    held: slots.beating,
+    cancel: slots.cancel,
+    lost: slots.lost,
+  });
+
+  function changed(): void {
+    exchange.nudge();
+    if (mode === "working" || slots.open() > 0) return;
+    const nothingToSay = exchange.unanswered() === 0;
+    if (mode === "orphaned" && (nothingToSay || slots.leasesAreOver())) end(0);
+    if (mode === "stopping" && (nothingToSay || farewell || impatient)) end(impatient ? 130 : 0);
+  }
+
+  function end(exit: number): void {
+    if (mode === "stopped") return;
+    mode = "stopped";
+    link.close();
+    heartbeats.close();
+    try {
+      self.release();
+    } catch (error) {
+      log.error("release_failed", { message: errorText(error) });
+    }
+    log.info("agent_ended", { exit });
+    resolveEnded(exit);
+  }
+
+  log.info("agent_started", { version, slots: options.slots, pid: processes.self.pid, labels: options.labels });
+  void adoptLeftOvers({ ports, log, link, state: options.state, self, grace })
+    .catch((error: unknown) => log.error("adoption_failed", { message: errorText(error) }))
+    .then(() => {
+      adopted = true;
+      changed();
+    });
+
+  return {
+    agent_id,
+    ended,
+    stop() {
+      if (mode === "stopped") return;
+      if (mode === "stopping") {
+        impatient = true;
+        slots.giveUp("the agent was told to end at once");
+        return changed();
+      }
+      mode = "stopping";
+      log.info("agent_stopping", { running: slots.running() });
+      slots.closeDoor();
+      clock.after(options.drain_ms, () => slots.giveUp("the agent was told to end"));
+      clock.after(options.drain_ms + options.grace_ms + times.farewell_ms, () => {
+        farewell = true;
+        changed();
+      });
+      changed();
+    },
+    parentGone() {
+      if (mode !== "working") return;
+      mode = "orphaned";
+      log.info("parent_gone", { running: slots.running() });
+      slots.closeDoor();
+      // nothing else may ever happen that would be a reason to look whether the leases are over
+      const look = (): void => {
+        changed();
+        if (mode === "orphaned") clock.after(times.heartbeat_first_ms, look);
+      };
+      look();
+    },
+  };
+}

@@ -1,0 +1,164 @@
+import { type Completion, type Grant, makeUlid } from "orchestrator-core";
+import { backoff, type Link, pause } from "./link.ts";
+import type { Log } from "./log.ts";
+import { times } from "./options.ts";
+import type { Ports } from "./ports.ts";
+import { type Outcome, refusedBy } from "./reports.ts";
+import type { Tuning } from "./tuning.ts";
+
+/**
+ * What is said about jobs: how execs ended, and what comes next.
+ *
+ * 1. At most one request that claims is under way, so the daemon can never grant more than was wanted.
+ * 2. At most one `complete` is under way; what ends meanwhile goes into the next one. It claims as well, unless a
+ *    claim is parked: so each stage of a chain costs one request.
+ * 3. A claim is parked only while a slot is free, nothing is being reported, and what runs is not about to end.
+ * 4. A request that got no answer is repeated with its request_id until it is answered.
+ */
+export interface Exchange {
+  report(completion: Completion): void;
+  /** Something changed that may call for a claim. */
+  nudge(): void;
+  /** Reports not answered yet. */
+  unanswered(): number;
+}
+
+export interface ExchangeParts {
+  readonly ports: Pick<Ports, "clock" | "random">;
+  readonly link: Link;
+  readonly log: Log;
+  readonly tuning: Tuning;
+  readonly agent_id: string;
+  readonly labels: readonly string[];
+  /** Slots without a job, running or waiting. */
+  readonly free: () => number;
+  /** How many jobs to ask for: free slots and those beyond. 0 when none are wanted. */
+  readonly wanted: () => number;
+  readonly running: () => number;
+  /** `sent`: when the request was sent that these were granted to. */
+  readonly take: (grants: readonly Grant[], sent: number) => void;
+  readonly answered: (completion: Completion, outcome: Outcome) => void;
+}
+
+const COMPLETIONS_MAX = 256;
+const COMPLETIONS_CHARS_MAX = 8 * 1024 * 1024;
+const JOBS_MAX = 256;
+
+export function makeExchange(parts: ExchangeParts): Exchange {
+  const { link, log, tuning, agent_id } = parts;
+  const { clock, random } = parts.ports;
+  const labels = [...parts.labels];
+  const outbox: Completion[] = [];
+  let under_way: readonly Completion[] = [];
+  let completing = false;
+  let claiming = false;
+  let empty_claims = 0;
+  let lease_ms: number = times.lease_ms_assumed;
+  /** How many of the outbox go one by one, since together they were refused. */
+  let singly = 0;
+  let heard = clock.now();
+  let clear = (): void => undefined;
+
+  const requestId = (): string => makeUlid(clock.wall(), random(10));
+
+  function nudge(): void {
+    clear();
+    if (completing) return;
+    if (outbox.length > 0) {
+      void complete();
+      return;
+    }
+    if (claiming || parts.free() <= 0 || parts.wanted() <= 0) return;
+    const settle_ms = parts.running() === 0 ? 0 : heard + tuning.settle_ms() - clock.now();
+    if (settle_ms <= 0) void claim();
+    else clear = clock.after(settle_ms, nudge);
+  }
+
+  function take(grants: readonly Grant[], sent: number): void {
+    heard = clock.now();
+    for (const grant of grants) lease_ms = grant.lease_ms;
+    parts.take(grants, sent);
+  }
+
+  async function claim(): Promise<void> {
+    claiming = true;
+    const wait_ms = Math.min(times.claim_wait_ms_max, Math.floor(lease_ms / 2));
+    const body = { agent_id, request_id: requestId(), jobs_max: Math.min(parts.wanted(), JOBS_MAX), wait_ms, labels };
+    const answer = await link.askUntilAnswered("claim", { body }, wait_ms + times.answer_ms);
+    if (answer === null) return;
+    if (answer.result.ok) {
+      const { jobs } = answer.result.value;
+      take(jobs, answer.sent);
+      // an empty answer that came at once would have us ask for ever
+      const hasty = jobs.length === 0 && clock.now() - answer.sent < wait_ms / 2;
+      empty_claims = hasty ? empty_claims + 1 : 0;
+    } else {
+      log.error("claim_refused", { code: answer.result.error.code, message: answer.result.error.detail });
+      empty_claims++;
+    }
+    if (empty_claims > 0) await pause(clock, backoff(empty_claims, random));
+    claiming = false;
+    nudge();
+  }
+
+  function nextBatch(): Completion[] {
+    let chars = 0;
+    let count = 0;
+    for (const { report } of outbox) {
+      chars += report.kind === "manifest" ? report.manifest.length : 0;
+      if (count > 0 && (singly > 0 || count === COMPLETIONS_MAX || chars > COMPLETIONS_CHARS_MAX)) break;
+      count++;
+    }
+    singly = Math.max(0, singly - count);
+    return outbox.splice(0, count);
+  }
+
+  async function complete(): Promise<void> {
+    completing = true;
+    const completions = nextBatch();
+    under_way = completions;
+    const jobs_max = claiming ? 0 : Math.min(parts.wanted(), JOBS_MAX);
+    const body = {
+      agent_id,
+      request_id: requestId(),
+      completions,
+      ...(jobs_max > 0 ? { claim: { jobs_max, labels } } : {}),
+    };
+    const answer = await link.askUntilAnswered("complete", { body }, times.lease_ms_assumed);
+    if (answer === null) return;
+    under_way = [];
+    if (answer.result.ok) {
+      tuning.exchangeTook(clock.now() - answer.sent);
+      const { outcomes, jobs } = answer.result.value;
+      const byExec = new Map(outcomes.map((outcome) => [outcome.exec_id, outcome]));
+      take(jobs, answer.sent);
+      for (const completion of completions) settle(completion, byExec.get(completion.exec_id));
+    } else if (completions.length > 1) {
+      outbox.unshift(...completions);
+      singly = completions.length;
+    } else {
+      const [completion] = completions;
+      settle(completion!, refusedBy(completion!.exec_id, answer.result.error));
+    }
+    completing = false;
+    nudge();
+  }
+
+  function settle(completion: Completion, outcome: Outcome | undefined): void {
+    if (outcome !== undefined) parts.answered(completion, outcome);
+    else {
+      // an answer that passes over what it was asked is none
+      log.error("outcome_missing", { exec_id: completion.exec_id });
+      outbox.push(completion);
+    }
+  }
+
+  return {
+    report(completion) {
+      outbox.push(completion);
+      nudge();
+    },
+    nudge,
+    unanswered: () => outbox.length + under_way.length,
+  };
+}

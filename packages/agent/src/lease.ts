@@ -1,0 +1,35 @@
+import type { Ports } from "./ports.ts";
+import { leaseDeadline } from "./options.ts";
+
+/**
+ * How long the agent may trust that a job is its own. The daemon counts from when it heard us, we count from when we
+ * spoke, and stop a margin earlier: so whatever the network did, ours ends first.
+ */
+export interface Lease {
+  readonly lease_ms: number;
+  readonly isOver: () => boolean;
+  /** A heartbeat sent then was answered, and the exec was not among the lost. */
+  readonly renew: (sent: number) => void;
+  /** Calls `fn` when it is over, however often it is renewed before. */
+  readonly watch: (fn: () => void) => void;
+  readonly close: () => void;
+}
+
+export function makeLease(clock: Ports["clock"], sent: number, lease_ms: number): Lease {
+  let deadline = leaseDeadline(sent, lease_ms);
+  let clear = (): void => undefined;
+  return {
+    lease_ms,
+    isOver: () => clock.now() >= deadline,
+    renew(sent_again) {
+      deadline = Math.max(deadline, leaseDeadline(sent_again, lease_ms));
+    },
+    watch(fn) {
+      const wait = (): void => {
+        clear = clock.after(Math.max(1, deadline - clock.now()), () => (clock.now() >= deadline ? fn() : wait()));
+      };
+      wait();
+    },
+    close: () => clear(),
+  };
+}

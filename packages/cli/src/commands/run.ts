@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { isAbsolute, relative, resolve } from "node:path";
+import { type ExitName, ProblemError } from "orchestrator-core";
+import { findDaemon } from "orchestrator-daemon/state";
+import type { Context } from "../context.ts";
+import { attachToRunning } from "../daemon/attach.ts";
+import { findRun } from "../daemon/find-run.ts";
+import { problemError, usageError } from "../errors.ts";
+import { exitOfRun, showEnd } from "../watch/end.ts";
+import { type Host, openHost } from "../watch/host.ts";
+import { makeProgress, type Progress } from "../watch/progress.ts";
+import { watchRun } from "../watch/watch.ts";
+import { readWorkflow } from "../workflow-file.ts";
+import { noDaemon } from "./stop.ts";
+
+export interface RunOptions {
+  readonly continue?: string;
+  readonly detach?: boolean;
+  readonly workspace?: string;
+  readonly slots?: number;
+}
+
+/** Runs a workflow, or goes on with a run, and watches it to its end. */
+export async function run(context: Context, file: string | undefined, options: RunOptions): Promise<ExitName> {
+  if ((file === undefined) === (options.continue === undefined)) {
+    throw usageError("give a workflow file, or --continue RUN to go on with a run, and not both");
+  }
+  if (options.continue !== undefined) return goOn(context, options.continue, options);
+  return submitAndWatch(context, file!, options);
+}
+
+async function submitAndWatch(context: Context, file: string, options: RunOptions): Promise<ExitName> {
+  // before anything is started or stored
+  const { document } = readWorkflow(context, file);
+  const workspace = resolve(context.cwd, options.workspace ?? ".");
+  const request = {
+    body: { workflow: document, workspace },
+  };
+  const idempotency_key = randomUUID();
+  if (options.detach === true) {
+    const running = await attachToRunning(context);
+    if (running === null) throw noDaemon(context);
+    const submitted = await running.link.call("submitRun", request, { idempotency_key });
+    context.io.out(context.json ? `${JSON.stringify(submitted)}\n` : `${submitted.run_id}\n`);
+    return "ok";
+  }
+  return withHost(context, options, [context.cwd, workspace], async (host, progress) => {
+    const { run_id } = await host
+      .talk((link) => link.call("submitRun", request, { idempotency_key }))
+      .catch((error: unknown) => {
+        throw atFile(error, file);
+      });
+    progress.say(`run ${run_id}`);
+    return { run_id, from_start: true };
+  });
+}
+
+/** The daemon's problems with a workflow have paths in its JSON form; that of the workspace is no place in the file. */
+function atFile(error: unknown, file: string): unknown {
+  if (!(error instanceof ProblemError)) return error;
+  const [first, ...more] = error.problems.map(({ place, ...problem }) =>
+    place === undefined || place.path === "/workspace" ? problem : { ...problem, hint: problem.hint ?? `in ${file}`, place },
+  );
+  return new ProblemError(first!, ...more);
+}
+
+async function goOn(context: Context, wanted: string, options: RunOptions): Promise<ExitName> {
+  if (options.detach === true) throw usageError("--detach goes with a file, not with --continue");
+  if (!existsSync(context.state)) throw problemError("run-unknown", `there is no state directory ${context.state_shown}`);
+  const roots = [context.cwd, ...(options.workspace === undefined ? [] : [resolve(context.cwd, options.workspace)])];
+  return withHost(context, options, roots, async (host, progress) => {
+    const run_id = await host.talk((link) => findRun(link, wanted));
+    const { run: summary } = await host.talk((link) => link.call("showRun", { params: { run_id } }));
+    if (host.own && !roots.some((root) => isBeneath(root, summary.workspace))) {
+      const again = context.commandLine("run", "--continue", run_id, "--workspace", summary.workspace);
+      throw problemError("workspace-outside", `run ${run_id} works in ${summary.workspace}, outside of here`, again);
+    }
+    progress.say(`run ${run_id}`);
+    return { run_id, from_start: false };
+  });
+}
+
+function isBeneath(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way === "" || !(way === ".." || way.startsWith("../") || isAbsolute(way));
+}
+
+/** Watches the run that `begin` names on a daemon, and says how it ended. */
+async function withHost(
+  context: Context,
+  options: RunOptions,
+  roots: readonly string[],
+  begin: (host: Host, progress: Progress) => Promise<{ run_id: string; from_start: boolean }>,
+): Promise<ExitName> {
+  const progress = makeProgress(context);
+  const running = findDaemon(context.state);
+  if (options.slots !== undefined && running !== null && running.owner !== "command") {
+    progress.say("a daemon is running, with agents of its own: --slots says nothing to them");
+  }
+  let early = false;
+  // Ctrl-C before there is a run: nothing to cancel, and what was begun is closed in order
+  const off = context.io.onInterrupt(() => {
+    early = true;
+  });
+  const host = await openHost(context, {
+    slots: options.slots ?? null,
+    workspace_roots: [...new Set(roots)],
+    say: (text) => progress.say(text),
+  }).finally(off);
+  try {
+    if (early) return "interrupted";
+    const { run_id, from_start } = await begin(host, progress);
+    const { end, view } = await watchRun(context, {
+      host,
+      run_id,
+      progress,
+      from_start,
+      onEvent: (event) => {
+        if (context.json) context.io.out(`${JSON.stringify(event)}\n`);
+      },
+    });
+    if (end === "interrupted") {
+      host.abandon();
+      const next = context.commandLine("run", "--continue", run_id);
+      const what = host.own ? "what still runs here is being ended" : "the daemon goes on ending it";
+      context.io.err(`stopped waiting; ${what}. See the run to its end: ${next}\n`);
+      return "interrupted";
+    }
+    const exit = exitOfRun(view.run.status);
+    if (context.json) context.io.out(`${JSON.stringify({ type: "result", exit, ...view })}\n`);
+    else await showEnd(context, host, view);
+    return exit;
+  } finally {
+    await host.close();
+  }
+}

@@ -1,0 +1,48 @@
+import type { ExitName, RunView } from "orchestrator-core";
+import { type Context, emitJson } from "../context.ts";
+import { withDaemon } from "../daemon/attach.ts";
+import { findRun } from "../daemon/find-run.ts";
+import { bundleLines, runTime, SANDBOX, stageTable } from "../render/run.ts";
+import { paintStatus } from "../render/style.ts";
+import { oneLine, padEnd } from "../render/text.ts";
+import { answerLines, asking, questionText } from "../watch/question.ts";
+import { localTime } from "./ls.ts";
+
+/** Shows one run: what it is, its stages, what it waits for, where its bundles lie. */
+export const show = (context: Context, wanted: string): Promise<ExitName> =>
+  withDaemon<ExitName>(context, async ({ link }) => {
+    const view = await link.call("showRun", { params: { run_id: await findRun(link, wanted) } });
+    if (context.json) {
+      emitJson(context, { ...view, sandbox: "none" });
+      return "ok";
+    }
+    const now = Date.now();
+    const lines = [...headLines(context, view, now), "", ...stageTable(view.stages, context.out_style, now)];
+    for (const stage of asking(view.stages)) {
+      lines.push("", ...(await questionText(link, view, stage)));
+      lines.push(...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`));
+    }
+    const bundles = bundleLines(view.stages);
+    if (bundles.length > 0) {
+      lines.push("", `bundles in ${context.state_shown}/runs/${view.run.run_id}/`, ...bundles.map((line) => `  ${line}`));
+    }
+    context.io.out(`${lines.join("\n")}\n`);
+    return "ok";
+  });
+
+function headLines({ out_style }: Context, { run, intent }: RunView, now: number): string[] {
+  const { goal, constraints = [] } = (intent ?? {}) as { goal?: string; constraints?: readonly string[] };
+  const fields: [string, string][] = [
+    ["run", `${run.run_id} (number ${run.run_number})`],
+    ["workflow", `${oneLine(run.name)} (digest ${run.workflow_digest})`],
+    ...(goal === undefined ? [] : [["goal", oneLine(goal)] as [string, string]]),
+    ...constraints.map((text): [string, string] => ["constraint", oneLine(text)]),
+    ["status", paintStatus(out_style, run.status) + (run.stopping === null ? "" : ` (stopping: ${run.stopping})`)],
+    ["time", `${runTime(run, now)}, since ${localTime(run.created_at)}`],
+    ["by", `${oneLine(run.by.name)} (${run.by.role})`],
+    ["plan", run.plan_digest],
+    ["workspace", oneLine(run.workspace)],
+    ["sandbox", SANDBOX],
+  ];
+  return fields.map(([name, value]) => `${padEnd(name, 10)}  ${value}`);
+}

@@ -1,0 +1,108 @@
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { NoAnswer, ProblemError } from "orchestrator-core";
+import type { Daemon, DaemonOptions } from "orchestrator-daemon";
+import { type DaemonFile, findDaemon, readToken } from "orchestrator-daemon/state";
+import type { Context } from "../context.ts";
+import { problemError } from "../errors.ts";
+import { type Link, linkTo } from "./link.ts";
+
+/**
+ * How a command reaches a daemon. Where one owns the state directory, it is spoken to; where none does, one is
+ * opened in this process for as long as the command needs it, and spoken to over loopback in just the same way.
+ *
+ * 1. Only `open` loads the database. A process that loaded it does not exit by itself: main.ts ends it.
+ * 2. A database of this process is opened at most once: it cannot be opened again after it was closed.
+ */
+export interface Attached {
+  readonly link: Link;
+  /** Null: the daemon is of this process. */
+  readonly found: DaemonFile | null;
+  readonly daemon: Daemon | null;
+  close(): Promise<void>;
+}
+
+const PATIENCE_MS = 15_000;
+const POLL_MS = 50;
+
+/** The daemon that owns the state directory. Null where none does, or where it does not answer. */
+export async function attachToRunning(context: Context): Promise<Attached | null> {
+  const found = findDaemon(context.state);
+  if (found === null) return null;
+  const link = linkTo(found.url, readToken(context.state, "operator"));
+  try {
+    await link.call("livez", {}, { timeout_ms: 2_000 });
+  } catch (error) {
+    if (error instanceof NoAnswer) return null;
+    throw error;
+  }
+  return { link, found, daemon: null, close: async () => {} };
+}
+
+/** The daemon that owns the state directory; where there is none, this process becomes its owner. */
+export async function attach(
+  context: Context,
+  options: Pick<DaemonOptions, "owner"> & Partial<Pick<DaemonOptions, "workspace_roots">>,
+): Promise<Attached> {
+  const patient_until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const running = await attachToRunning(context);
+    const over = Date.now() > patient_until;
+    // one that another short command opened for itself is about to go
+    if (running !== null && (over || running.found?.owner !== "command")) return running;
+    if (running === null && findDaemon(context.state) === null) {
+      const opened = await tryOpen(context, options, over);
+      if (opened !== null) return opened;
+    }
+    if (over) {
+      throw problemError(
+        "no-daemon",
+        `a process owns ${context.state_shown} and does not answer`,
+        `its address and process id stand in ${context.state_shown}/daemon.json`,
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** Null: another process was faster; it will stand in daemon.json in a moment. */
+async function tryOpen(
+  context: Context,
+  options: Parameters<typeof attach>[1],
+  last: boolean,
+): Promise<Attached | null> {
+  const { openDaemon } = await import("orchestrator-daemon");
+  try {
+    const daemon = await openDaemon({
+      state: context.state,
+      workspace_roots: options.workspace_roots ?? [context.cwd],
+      owner: options.owner,
+      log: `${context.state}/daemon.log`,
+    });
+    const link = linkTo(daemon.url, readToken(context.state, "operator"));
+    return { link, found: null, daemon, close: () => daemon.close() };
+  } catch (error) {
+    if (!last && error instanceof ProblemError && error.problems[0].code === "state-in-use") return null;
+    throw error;
+  }
+}
+
+/**
+ * Runs `use` with a daemon, and closes what was opened for it. For commands that look at what is there: they
+ * do not make a state directory where there is none.
+ */
+export async function withDaemon<T>(context: Context, use: (attached: Attached) => Promise<T>): Promise<T> {
+  if (!existsSync(context.state)) {
+    throw problemError(
+      "run-unknown",
+      `there is no state directory ${context.state_shown}, so no run was ever started here`,
+      "go to where you started the run, or name the directory with --state",
+    );
+  }
+  const attached = await attach(context, { owner: "command" });
+  try {
+    return await use(attached);
+  } finally {
+    await attached.close();
+  }
+}

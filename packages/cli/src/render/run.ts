@@ -1,0 +1,56 @@
+import { formatDuration, type RunSummary, type StageView } from "orchestrator-core";
+import { noteOf } from "../watch/model.ts";
+import { paintStatus, type Style } from "./style.ts";
+import { table } from "./table.ts";
+import { fit, oneLine } from "./text.ts";
+
+/** What the operating system enforced on commands. The manifest knows no other level yet. */
+export const SANDBOX = "none: commands ran as your user, with all its rights";
+
+const NOTE_COLUMNS = 100;
+/** Beyond this many stages a table shows only those that did not succeed. */
+const ROWS_MAX = 100;
+
+/** The table of a run's stages, and a line about those that were left out. */
+export function stageTable(stages: readonly StageView[], style: Style, now: number): string[] {
+  const telling = stages.filter(({ status }) => status !== "succeeded");
+  const shown = stages.length <= ROWS_MAX ? stages : telling.slice(0, ROWS_MAX);
+  const rows = shown.map((stage) => [
+    stage.stage_id,
+    stage.status,
+    stageTime(stage, now),
+    stage.attempt === 0 ? "" : String(stage.attempt),
+    fit(oneLine(noteOf(stage.reason, stage.message)), NOTE_COLUMNS),
+  ]);
+  const lines = table(
+    [
+      { title: "STAGE" },
+      { title: "STATUS", paint: (text, value) => paintStatus(style, value, text) },
+      { title: "TIME", right: true },
+      { title: "ATTEMPTS", right: true },
+      { title: "REASON" },
+    ],
+    rows,
+  );
+  const left_out = stages.length - shown.length;
+  if (left_out > 0) lines.push(`… and ${left_out} more, ${stages.length - telling.length} of them succeeded`);
+  return lines;
+}
+
+export function stageTime({ status, since, duration_ms }: StageView, now: number): string {
+  if (status === "running" && since !== null) return formatDuration(Math.max(0, now - Date.parse(since)));
+  return duration_ms === null ? "" : formatDuration(duration_ms);
+}
+
+/** How long a run took, or has been going on. */
+export const runTime = ({ created_at, ended_at }: RunSummary, now: number): string =>
+  formatDuration(Math.max(0, (ended_at === null ? now : Date.parse(ended_at)) - Date.parse(created_at)));
+
+/** Where the last bundle of each stage lies, relative to the directory of the run's bundles. */
+export function bundleLines(stages: readonly StageView[]): string[] {
+  const rows = stages.flatMap((stage) => {
+    const written = stage.execs.findLast(({ manifest_sha256 }) => manifest_sha256 !== null);
+    return written === undefined ? [] : [`${stage.stage_id}/${written.exec_id}`];
+  });
+  return rows.length <= ROWS_MAX ? rows : [...rows.slice(0, ROWS_MAX), `… and ${rows.length - ROWS_MAX} more`];
+}

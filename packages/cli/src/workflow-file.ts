@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { judgeWorkflow, type ParsedWorkflow, parseWorkflowText, type Problem, ProblemError } from "orchestrator-core";
+import type { Context } from "./context.ts";
+import { CommandError } from "./errors.ts";
+
+/** A workflow file that parses, with what policy says of it. */
+export interface JudgedFile extends ParsedWorkflow {
+  readonly judged: ReturnType<typeof judgeWorkflow>;
+}
+
+/** Reads a workflow file and throws every problem at once: its own, or else what policy denies an operator. */
+export function readWorkflow(context: Context, file: string): JudgedFile {
+  const read = judgeFile(context, file);
+  const [first, ...more] = deniedBy(read);
+  if (first !== undefined) throw new ProblemError(first, ...more);
+  return read;
+}
+
+/** The same without looking whether policy denies it. */
+export function judgeFile(context: Context, file: string): JudgedFile {
+  const parsed = parseWorkflowText(readText(context, file));
+  if (!parsed.ok) throw new ProblemError(...parsed.error);
+  return { ...parsed.value, judged: judgeWorkflow(parsed.value.workflow, "operator") };
+}
+
+/** What policy denies, each with its place in the file. */
+export const deniedBy = ({ judged, locate }: JudgedFile): Problem[] =>
+  [...judged.stages.values()].flatMap((verdicts) =>
+    verdicts
+      .flatMap(({ findings }) => findings)
+      .filter(({ verdict }) => verdict === "deny")
+      .map(({ problem }) => (problem.place === undefined ? problem : { ...problem, place: locate(problem.place.path) })),
+  );
+
+function readText(context: Context, file: string): string {
+  try {
+    return readFileSync(file === "-" ? 0 : resolve(context.cwd, file), "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") throw new CommandError("not_found", `there is no file ${file}`);
+    if (code === "EISDIR") throw new CommandError("not_found", `${file} is a directory, not a workflow file`);
+    throw new CommandError("not_found", `${file} cannot be read: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCli } from "../src/cli.ts";
+import { fakeIo, repository } from "./fixtures.ts";
+
+let dir = "";
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "orchestrator-cli-"));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+async function cli(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const io = fakeIo();
+  const code = await runCli(argv, { io, env: {}, cwd: dir });
+  return { code, ...io.written };
+}
+
+function file(text: string): string {
+  writeFileSync(join(dir, "ci.yaml"), text);
+  return "ci.yaml";
+}
+
+const wrong: readonly (readonly [string, readonly string[], string])[] = [
+  ["an unknown command", ["rum"], "unknown command 'rum'"],
+  ["an unknown option", ["ls", "--everything"], "unknown option '--everything'"],
+  ["a missing argument", ["show"], "missing required argument 'run'"],
+  ["one argument too many", ["validate", "a.yaml", "b.yaml"], "too many arguments"],
+  ["a number that is none", ["ls", "--limit", "many"], "give a whole number"],
+  ["a choice that is none", ["approve", "latest", "--as", "perhaps"], "Allowed choices are"],
+  ["run without a file", ["run"], "give a workflow file, or --continue RUN"],
+  ["run with a file and a run", ["run", "a.yaml", "--continue", "latest"], "not both"],
+  ["logs of an exec without a stage", ["up", "--agents", "0"], "give a whole number"],
+];
+test.each(wrong)("%s is a mistake of the command line: exit code 2, and a hint", async (_, argv, message) => {
+  const { code, err, out } = await cli(...argv);
+  expect(code).toBe(2);
+  expect(err).toContain(message);
+  expect(out).toBe("");
+});
+
+test("help goes to stdout with exit code 0, and names every command", async () => {
+  const { code, out } = await cli("--help");
+  expect(code).toBe(0);
+  for (const name of ["run", "up", "stop", "validate", "plan", "schema", "ls", "show", "logs", "why", "approve"]) {
+    expect(out).toMatch(new RegExp(`^  ${name} `, "m"));
+  }
+});
+
+test("global options stand before or after the command", async () => {
+  const [before, after] = [await cli("--json", "version"), await cli("version", "--json")];
+  expect(before.out).toBe(after.out);
+  expect(JSON.parse(before.out)).toMatchObject({ version: "0.1.0" });
+});
+
+test("version names what it runs on", async () => {
+  expect((await cli("version")).out).toMatch(/^orchestrator 0\.1\.0 \(node [0-9.]+, /);
+});
+
+test("a valid file is said to be valid", async () => {
+  const { code, out } = await cli("validate", file("name: x\nstages:\n  a:\n    exec:\n      - [node, --version]\n"));
+  expect(code).toBe(0);
+  expect(out).toBe("ci.yaml is valid: x, 1 stage\n");
+});
+
+test("an invalid file shows all its problems at once, each with place and hint, on stderr", async () => {
+  const text = "name: x\nstages:\n  test:\n    exec: [[node]]\n  deploy:\n    requires: [tset]\n    timeout: soon\n    exec: [[node]]\n";
+  const { code, out, err } = await cli("validate", file(text));
+  expect(code).toBe(3);
+  expect(out).toBe("");
+  expect(err).toContain("error[stage-unknown]");
+  expect(err).toContain("--> ci.yaml:6:16  /stages/deploy/requires/0");
+  expect(err).toContain("hint: did you mean `test`?");
+  expect(err).toContain("error[duration-invalid]");
+});
+
+test("--json gives the problems as data", async () => {
+  const { code, out } = await cli("validate", file("name: x\nstagse: {}\n"), "--json");
+  expect(code).toBe(3);
+  const { exit, problems } = JSON.parse(out) as { exit: number; problems: { code: string }[] };
+  expect(exit).toBe(3);
+  expect(problems.map((problem) => problem.code)).toContain("key-unknown");
+});
+
+test("a file that does not exist ends with exit code 5", async () => {
+  const { code, err } = await cli("validate", "nowhere.yaml");
+  expect(code).toBe(5);
+  expect(err).toBe("error: there is no file nowhere.yaml\n");
+});
+
+test("plan shows each command with its verdict, and the digests, and never the value of a variable", async () => {
+  const text = "name: x\nstages:\n  a:\n    env: { SECRET: hush }\n    exec:\n      - [node, -p, \"1 + 1\"]\n";
+  const { code, out } = await cli("plan", file(text));
+  expect(code).toBe(0);
+  expect(out).toMatch(/^plan_digest {4}[0-9a-f]{64}$/m);
+  expect(out).toMatch(/^ {2}exec_digest [0-9a-f]{64}$/m);
+  expect(out).toContain("allow  node -p '1 + 1'");
+  expect(out).toContain("env SECRET");
+  expect(out).not.toContain("hush");
+  expect((await cli("plan", "ci.yaml", "--json")).out).not.toContain("hush");
+});
+
+test("plan shows what policy denies, and says so with exit code 3", async () => {
+  const { code, out } = await cli("plan", join(repository, "examples", "shell-denied.yaml"));
+  expect(code).toBe(3);
+  expect(out).toContain("deny   bash -c 'echo by name'");
+});
+
+test("the schema is JSON Schema", async () => {
+  const { code, out } = await cli("schema");
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toHaveProperty("properties.stages");
+});
+
+test("ls where nothing ever ran says so, and leaves no state directory behind", async () => {
+  const { code, out, err } = await cli("ls");
+  expect(code).toBe(0);
+  expect(out).toBe("");
+  expect(err).toContain("no runs in .orchestrator yet");
+});
+
+test("show, why and logs where nothing ever ran end with exit code 5", async () => {
+  for (const argv of [["show", "latest"], ["why", "latest", "a"], ["logs", "latest"]]) {
+    expect((await cli(...argv)).code).toBe(5);
+  }
+});
+
+test("stop and --detach without a daemon end with exit code 7", async () => {
+  const valid = file("name: x\nstages:\n  a:\n    exec:\n      - [node, --version]\n");
+  expect((await cli("stop")).code).toBe(7);
+  expect((await cli("run", valid, "--detach")).code).toBe(7);
+});
+
+test("a hinted command line names the state directory where it is not the usual one", async () => {
+  const { err } = await cli("ls", "--state", "elsewhere dir");
+  expect(err).toContain("orchestrator run FILE --state 'elsewhere dir'");
+});

@@ -1,0 +1,210 @@
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { command, runIdOf, start, withState } from "./command.ts";
+
+const alive = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(statusOf(pid));
+const statusOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return "State:\tZ";
+  }
+};
+
+/** A workflow file beside the state directory. */
+function workflow(state: string, stages: unknown): string {
+  const file = join(state, "..", "workflow.json");
+  writeFileSync(file, JSON.stringify({ name: "test", stages }));
+  return file;
+}
+
+/** A command that says its pid and then waits for its end. */
+const sleeper = (more = "") => ["node", "-e", `${more}; console.log(process.pid); setTimeout(() => {}, 60_000)`];
+
+test("a run ends with a table, the places of its bundles and the command that verifies them", async () => {
+  await withState(async (state) => {
+    const { code, out, err } = await command(state, "run", "examples/hello.yaml");
+    expect(code).toBe(0);
+    expect(err).toMatch(/greet +queued/);
+    expect(err).toMatch(/greet +running/);
+    expect(err).toMatch(/greet +succeeded/);
+    expect(out).toMatch(/^STAGE +STATUS +TIME +ATTEMPTS\b/);
+    const run_id = runIdOf(err);
+    expect(out).toContain(`run ${run_id} succeeded after`);
+    expect(out).toContain(`bundles in ${state}/runs/${run_id}/`);
+    expect(out).toContain(`verify them: orchestrator verify ${run_id}`);
+  });
+});
+
+test("--json gives each event on a line, in order, and the result on the last", async () => {
+  await withState(async (state) => {
+    const { out } = await command(state, "run", "examples/hello.yaml", "--json");
+    const lines = out.trim().split("\n").map((line) => JSON.parse(line) as { type: string; seq?: number });
+    expect(lines.at(0)?.type).toBe("run_created");
+    expect(lines.at(-2)?.type).toBe("run_settled");
+    expect(lines.at(-1)).toMatchObject({ type: "result", exit: "ok", run: { status: "succeeded" } });
+    expect(lines.slice(0, -1).map(({ seq }) => seq)).toEqual(lines.slice(0, -1).map((_, i) => i + 1));
+  });
+});
+
+test("--quiet says nothing on the way", async () => {
+  await withState(async (state) => {
+    const { err } = await command(state, "run", "examples/hello.yaml", "--quiet");
+    expect(err).toMatch(/^run [0-9A-Z]{26}\n$/);
+  });
+});
+
+test("a failure shows the end of what the failing command wrote, and how to see more", async () => {
+  await withState(async (state) => {
+    const { code, out, err } = await command(state, "run", "examples/failure.yaml");
+    expect(code).toBe(1);
+    expect(out).toContain("broken: the end of cmd-000.stderr.log");
+    expect(out).toContain("| this stage is meant to fail");
+    expect(out).toContain(`more: orchestrator logs ${runIdOf(err)} broken`);
+    expect(out).toMatch(/needs-broken +skipped .*broken/);
+    expect(out).toMatch(/independent +succeeded/);
+  });
+});
+
+test("a denied workflow leaves no state directory behind", async () => {
+  await withState(async (state) => {
+    const { code, err } = await command(state, "run", "examples/shell-denied.yaml");
+    expect(code).toBe(3);
+    expect(err).toContain("allow_shell: true");
+    expect(existsSync(state)).toBe(false);
+  });
+});
+
+test("a gate ends the command with exit code 4 and the exact line to type; approved, the run goes on", async () => {
+  await withState(async (state) => {
+    const waits = await command(state, "run", "examples/gate.yaml");
+    expect(waits.code).toBe(4);
+    const run_id = runIdOf(waits.err);
+    expect(waits.err).toContain(`    orchestrator approve ${run_id} ship-it\n`);
+    expect(waits.err).toContain(`orchestrator run --continue ${run_id}`);
+
+    const shown = await command(state, "show", run_id);
+    expect(shown.out).toContain("ship-it waits for a person (gate): The build is done. Publish it?");
+    expect(shown.out).toContain("none: commands ran as your user, with all its rights");
+
+    const approved = await command(state, "approve", run_id, "ship-it", "--note", "looks good");
+    expect(approved.code, approved.err).toBe(0);
+    expect((await command(state, "approve", run_id, "ship-it")).code).toBe(6);
+
+    const went_on = await command(state, "run", "--continue", run_id);
+    expect(went_on.code, went_on.err).toBe(0);
+    expect(went_on.out).toMatch(/publish +succeeded/);
+  });
+});
+
+test("a rejected gate fails the run, which a retry opens again", async () => {
+  await withState(async (state) => {
+    const run_id = runIdOf((await command(state, "run", "examples/gate.yaml")).err);
+    expect((await command(state, "reject", run_id)).code).toBe(0);
+    const failed = await command(state, "run", "--continue", run_id);
+    expect(failed.code).toBe(1);
+    expect(failed.out).toMatch(/ship-it +failed .*rejected/);
+    expect((await command(state, "retry", run_id)).code).toBe(0);
+    expect((await command(state, "run", "--continue", run_id)).code).toBe(4);
+  });
+});
+
+test("Ctrl-C cancels the run, ends its commands and waits for both", async () => {
+  await withState(async (state) => {
+    const file = workflow(state, { long: { exec: [sleeper()] }, after: { requires: ["long"], exec: [["node", "-v"]] } });
+    const running = start(state, ["run", file]);
+    await running.says(/long +running/);
+    running.child.kill("SIGINT");
+    const { code, out, err } = await running.ended;
+    expect(code, err).toBe(1);
+    expect(err).toContain("cancelling the run");
+    expect(out).toMatch(/long +cancelled/);
+    expect(out).toMatch(/run [0-9A-Z]{26} cancelled/);
+    const pid = Number((await command(state, "logs", "latest", "long")).out);
+    if (pid > 0) expect(alive(pid)).toBe(false);
+  });
+});
+
+test("a second Ctrl-C does not wait for a command that will not end, and leaves nothing running", async () => {
+  await withState(async (state) => {
+    const stubborn = sleeper("process.on('SIGTERM', () => {})");
+    const running = start(state, ["run", workflow(state, { stubborn: { exec: [stubborn] } })]);
+    await running.says(/stubborn +running/);
+    const logs = start(state, ["logs", "latest", "-f"]);
+    await new Promise<void>((resolve) => logs.child.stdout!.once("data", () => resolve()));
+    running.child.kill("SIGINT");
+    await running.says("cancelling the run");
+    running.child.kill("SIGINT");
+    const began_at = performance.now();
+    expect((await running.ended).code).toBe(130);
+    expect(performance.now() - began_at).toBeLessThan(8_000);
+    logs.child.kill("SIGTERM");
+    await logs.ended;
+    const pid = Number(logs.written.out);
+    for (let i = 0; i < 100 && alive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(alive(pid)).toBe(false);
+  });
+});
+
+test("several runs at once share one daemon, and each comes to its end whoever owned it", async () => {
+  await withState(async (state) => {
+    const ended = await Promise.all([1, 2, 3].map(() => command(state, "run", "examples/fan-out-fan-in.yaml")));
+    for (const { code, err } of ended) expect(code, err).toBe(0);
+    const { out } = await command(state, "ls", "--json");
+    const { runs } = JSON.parse(out) as { runs: { status: string }[] };
+    expect(runs.map(({ status }) => status)).toEqual(["succeeded", "succeeded", "succeeded"]);
+  });
+});
+
+test("when the command that owns the daemon is killed, another that watches takes its place", async () => {
+  await withState(async (state) => {
+    const slow = { slow: { exec: [["node", "-e", "setTimeout(() => {}, 3000)"]] } };
+    const owner = start(state, ["run", workflow(state, { other: { exec: [sleeper()] } })]);
+    await owner.says(/other +running/);
+    const watcher = start(state, ["run", workflow(state, slow)]);
+    await watcher.says(/slow +(queued|running)/);
+    owner.child.kill("SIGKILL");
+    await watcher.says("goes on in its place");
+    expect((await watcher.ended).code).toBe(0);
+  });
+});
+
+test("what a command wrote is shown, and a verified bundle that was changed is found", async () => {
+  await withState(async (state) => {
+    const run_id = runIdOf((await command(state, "run", "examples/fan-out-fan-in.yaml")).err);
+    const one = await command(state, "logs", run_id, "sum");
+    expect(one.out).toBe("primes-1000: 997\nprimes-10000: 9973\nprimes-100000: 99991\nsum: 110961\n");
+    const all = await command(state, "logs", run_id);
+    expect(all.out).toMatch(/^sum +\| sum: 110961$/m);
+    expect((await command(state, "logs", run_id, "summ")).code).toBe(5);
+
+    const why = await command(state, "why", run_id, "sum");
+    expect(why.out).toMatch(/^sum is succeeded: exec [0-9A-Z]{26} succeeded/);
+    const rows = await command(state, "query", "SELECT status FROM stage_run", "--json");
+    expect(rows.code, rows.err).toBe(0);
+    expect(JSON.parse(rows.out)).toEqual([Array.from({ length: 5 }, () => ({ status: "succeeded" }))]);
+    expect((await command(state, "rebuild")).code).toBe(0);
+    expect((await command(state, "query", "SELECT status FROM stage_run", "--json")).out).toBe(rows.out);
+
+    const stage = join(state, "runs", run_id, "sum");
+    const bundle = join(stage, readdirSync(stage)[0]!);
+    chmodSync(bundle, 0o700);
+    const log = join(bundle, "cmd-000.stdout.log");
+    chmodSync(log, 0o600);
+    appendFileSync(log, "sum: 0\n");
+    const verified = await command(state, "verify", run_id);
+    expect(verified.code).toBe(9);
+    expect(verified.out).toMatch(/cmd-000\.stdout\.log, byte 70: goes on for 7 bytes after its 70/);
+  });
+});
+
+test("a workspace outside of the current directory can be named", async () => {
+  await withState(async (state) => {
+    const workspace = join(state, "..", "workspace");
+    mkdirSync(workspace);
+    const file = workflow(state, { where: { exec: [["node", "-p", "process.cwd()"]] } });
+    expect((await command(state, "run", file, "--workspace", workspace)).code).toBe(0);
+    expect((await command(state, "logs", "latest", "where")).out).toBe(`${workspace}\n`);
+  });
+});

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { command, start, withState } from "./command.ts";
+
+const LISTEN = ["--listen", "127.0.0.1:0"];
+const daemonPid = (state: string): number =>
+  (JSON.parse(readFileSync(join(state, "daemon.json"), "utf8")) as { pid: number }).pid;
+
+test("with `up` running, run only submits and watches, --detach prints the id, and stop ends all", async () => {
+  await withState(async (state) => {
+    const up = start(state, ["up", ...LISTEN, "--slots", "2"]);
+    await up.says("1 agent with 2 slots");
+    const ran = await command(state, "run", "examples/hello.yaml");
+    expect(ran.code, ran.err).toBe(0);
+
+    const detached = await command(state, "run", "examples/gate.yaml", "--detach");
+    expect(detached.out).toMatch(/^[0-9A-Z]{26}\n$/);
+    const run_id = detached.out.trim();
+    expect((await command(state, "run", "--continue", run_id)).code).toBe(4);
+    expect((await command(state, "approve", run_id)).err).toBe("");
+    expect((await command(state, "run", "--continue", run_id)).code).toBe(0);
+
+    expect((await command(state, "up", ...LISTEN)).code).toBe(6);
+    expect((await command(state, "stop")).code).toBe(0);
+    expect((await up.ended).code, up.written.err).toBe(0);
+    expect((await command(state, "stop")).code).toBe(7);
+  });
+});
+
+test("`up` brings a killed daemon back, and a run that was being watched comes to its end", async () => {
+  await withState(async (state) => {
+    const up = start(state, ["up", ...LISTEN]);
+    await up.says("1 agent with");
+    const running = start(state, ["run", "examples/retry.yaml"]);
+    await running.says(/flaky +(queued|running)/);
+    process.kill(daemonPid(state), "SIGKILL");
+    await up.says("starts again");
+    const { code, err } = await running.ended;
+    expect(code, err).toBe(0);
+    up.child.kill("SIGTERM");
+    expect((await up.ended).code).toBe(0);
+  });
+});
+
+test("a daemon that cannot start is not started again and again", async () => {
+  await withState(async (state) => {
+    const { code, err } = await command(state, "up", "--listen", "0.0.0.0:0");
+    expect(code).toBe(2);
+    expect(err).toContain("--insecure-listen");
+  });
+});

@@ -1,0 +1,127 @@
+import type { Json } from "../canonical.ts";
+import { parseDuration } from "../duration.ts";
+import { pathBeneath } from "../path.ts";
+import type { Problem } from "../problem.ts";
+import { type Result, assert, err, ok } from "../result.ts";
+import { compileCheck } from "./check.ts";
+import { type Locate, readDocument } from "./document.ts";
+import { type Found, type Report, found, makeCollector } from "./found.ts";
+import { isMapping } from "./node.ts";
+import { checkRequirements } from "./requirements.ts";
+import { workflowRules } from "./rules.ts";
+import {
+  type CommandFile,
+  type ExecStageFile,
+  type StageFile,
+  type WorkflowFile,
+  WorkflowFileSchema,
+  workflowLimits,
+} from "./schema.ts";
+import type { CommandSpec, ExecStageSpec, StageSpec, WorkflowSpec } from "./spec.ts";
+
+export type Problems = readonly [Problem, ...Problem[]];
+
+export interface ParsedWorkflow {
+  readonly workflow: WorkflowSpec;
+  /** What stands in the file, as plain JSON: the form in which a workflow is submitted. */
+  readonly document: Json;
+  /** For what is found later, by policy for example. */
+  readonly locate: Locate;
+}
+
+/** A workflow from the JSON form of its file. Finds all problems at once; their places have a path and no line. */
+export function parseWorkflow(value: unknown): Result<WorkflowSpec, Problems> {
+  const collector = makeCollector();
+  inspect(value, collector.report);
+  const problems = collector.list().map(({ problem }) => problem);
+  return isSome(problems) ? err(problems) : ok(specOf(value as WorkflowFile));
+}
+
+/** The same from the text of a file, YAML 1.2 or JSON. Every problem has its line and column, and they stand in order. */
+export function parseWorkflowText(text: string): Result<ParsedWorkflow, Problems> {
+  const collector = makeCollector();
+  if (text.length > workflowLimits.text_chars_max) {
+    const message = `the file has ${text.length} characters; at most ${workflowLimits.text_chars_max} are taken`;
+    return err([{ ...found("too-large", "", message).problem, place: { path: "", line: 1, column: 1 } }]);
+  }
+  const document = readDocument(text, collector.report);
+  if (document) {
+    const { refused } = document;
+    inspect(document.value, (one) => refused.has(one.problem.place.path) || collector.report(one));
+  }
+  const problems = collector.list().map((one) => located(one, document?.locate));
+  problems.sort(
+    (a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0),
+  );
+  if (isSome(problems)) return err(problems);
+  assert(document, "a text without a problem is a document");
+  return ok({
+    workflow: specOf(document.value as unknown as WorkflowFile),
+    document: document.value,
+    locate: document.locate,
+  });
+}
+
+const isSome = (problems: readonly Problem[]): problems is Problems => problems.length > 0;
+
+function located({ problem, at }: Found, locate: Locate | undefined): Problem {
+  if (problem.place.line !== undefined || !locate) return problem;
+  return { ...problem, place: locate(problem.place.path, at) };
+}
+
+const checkFile = compileCheck(WorkflowFileSchema, workflowRules);
+
+function inspect(value: unknown, report: Report): void {
+  checkFile(value, "", report);
+  if (isMapping(value) && Object.hasOwn(value, "stages")) checkRequirements(value["stages"], report);
+}
+
+// From here on nothing can be wrong: the file was inspected. Every default is made explicit.
+
+function specOf(file: WorkflowFile): WorkflowSpec {
+  return {
+    name: file.name,
+    intent: file.intent ?? null,
+    fail_fast: file.fail_fast ?? false,
+    stages: Object.fromEntries(Object.entries(file.stages).map(([id, stage]) => [id, stageOf(stage)])),
+  };
+}
+
+function stageOf(stage: StageFile): StageSpec {
+  if (stage.kind === "gate") return { kind: "gate", requires: stage.requires ?? [], message: stage.message };
+  return execStageOf(stage);
+}
+
+const execStageOf = (stage: ExecStageFile): ExecStageSpec => ({
+  kind: "exec",
+  requires: stage.requires ?? [],
+  exec: {
+    commands: stage.exec.map((command) => commandOf(command, stage)),
+    effects: stage.effects ?? "idempotent",
+    timeout_ms: durationOf(stage.timeout),
+  },
+  retry: { attempts_max: stage.retry?.attempts_max ?? 1, backoff_ms: durationOf(stage.retry?.backoff) ?? 1_000 },
+  leases_lost_max: stage.leases_lost_max ?? 3,
+  labels: stage.labels ?? [],
+});
+
+function commandOf(written: CommandFile, stage: ExecStageFile): CommandSpec {
+  const command = Array.isArray(written) ? { argv: written } : written;
+  const cwd = pathBeneath(".", command.cwd ?? stage.cwd ?? ".");
+  assert(cwd !== null, "cwd was inspected");
+  return {
+    argv: command.argv,
+    cwd,
+    env: { ...stage.env, ...command.env },
+    timeout_ms: durationOf(command.timeout),
+    allow_shell: command.allow_shell ?? false,
+    allow_failure: command.allow_failure ?? false,
+  };
+}
+
+function durationOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = parseDuration(text);
+  assert(ms !== null, "durations were inspected");
+  return ms;
+}

@@ -1,0 +1,17 @@
+import type { Role } from "../../src/api/roles.ts";
+import { judgeCommand } from "../../src/policy/judge.ts";
+import type { Verdict } from "../../src/policy/verdict.ts";
+import type { CommandSpec } from "../../src/workflow/spec.ts";
+
+export const command = (argv: readonly string[], more: Partial<CommandSpec> = {}): CommandSpec => ({
+  argv,
+  cwd: ".",
+  env: {},
+  timeout_ms: null,
+  allow_shell: false,
+  allow_failure: false,
+  ...more,
+});
+
+export const judge = (argv: readonly string[], more: Partial<CommandSpec> = {}, role: Role = "operator"): Verdict =>
+  judgeCommand(command(argv, more), role, "/stages/a/exec/0");
