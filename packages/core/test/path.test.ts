@@ -3,7 +3,13 @@ import { baseName, pathBeneath } from "../src/path.ts";
 
 test("a path beneath the workspace is made normal", () => {
   expect([".", "", "a", "./a/", "a//b/.", "a/../b", "a/.."].map((path) => pathBeneath(".", path))).toEqual([
-    ...[".", ".", "a", "a", "a/b", "b", "."],
+    ".",
+    ".",
+    "a",
+    "a",
+    "a/b",
+    "b",
+    ".",
   ]);
   expect(pathBeneath("a/b", "../c")).toBe("a/c");
   expect(pathBeneath(".", "..a/...")).toBe("..a/...");
@@ -17,6 +23,12 @@ test("a path that leaves the workspace, even to come back, is none", () => {
 
 test("a base name is what stands last, whichever way the slashes lean", () => {
   expect(["sh", "/bin/./sh", "/bin/sh/", "C:\\bin\\sh.exe", "./sh", "/", "a/."].map(baseName)).toEqual([
-    ...["sh", "sh", "sh", "sh.exe", "sh", "", "a"],
+    "sh",
+    "sh",
+    "sh",
+    "sh.exe",
+    "sh",
+    "",
+    "a",
   ]);
 });

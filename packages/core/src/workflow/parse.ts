@@ -50,9 +50,7 @@ export function parseWorkflowText(text: string): Result<ParsedWorkflow, Problems
     inspect(document.value, (one) => refused.has(one.problem.place.path) || collector.report(one));
   }
   const problems = collector.list().map((one) => located(one, document?.locate));
-  problems.sort(
-    (a, b) => (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0),
-  );
+  problems.sort(byPlace);
   if (isSome(problems)) return err(problems);
   assert(document, "a text without a problem is a document");
   return ok({
@@ -61,6 +59,12 @@ export function parseWorkflowText(text: string): Result<ParsedWorkflow, Problems
     locate: document.locate,
   });
 }
+
+/** In the order of the text; the word that there are more comes last. */
+const byPlace = (a: Problem, b: Problem): number =>
+  Number(a.code === "problems-more") - Number(b.code === "problems-more") ||
+  (a.place?.line ?? 0) - (b.place?.line ?? 0) ||
+  (a.place?.column ?? 0) - (b.place?.column ?? 0);
 
 const isSome = (problems: readonly Problem[]): problems is Problems => problems.length > 0;
 

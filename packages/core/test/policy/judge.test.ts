@@ -166,7 +166,7 @@ const word = fc.oneof(
 );
 const knownOption = ({ options }: LauncherRow): fc.Arbitrary<string[]> => {
   const all = Object.values(options).flatMap(({ short = "", long = [] }) => [
-    ...[...short].map((letter) => `-${letter}`),
+    ...short.split("").map((letter) => `-${letter}`),
     ...long.map((name) => `--${name}`),
   ]);
   if (all.length === 0) return fc.constant([]);
@@ -192,20 +192,18 @@ const wrapping = fc
   );
 /** Reads as it should: the command that follows is what it starts. */
 const soundWrapping = fc.constantFrom(
-  ...[
-    ["env", "-i", "A=b"],
-    ["nice", "-n", "5"],
-    ["timeout", "-k", "1", "5"],
-    ["nohup"],
-    ["xargs", "-n1"],
-    ["sudo", "-u", "root"],
-    ["flock", "-n", "lock"],
-    ["watch", "-x"],
-    ["busybox"],
-    ["unshare", "-r"],
-    ["taskset", "-c", "0"],
-    ["strace", "-f", "-o", "out"],
-  ],
+  ["env", "-i", "A=b"],
+  ["nice", "-n", "5"],
+  ["timeout", "-k", "1", "5"],
+  ["nohup"],
+  ["xargs", "-n1"],
+  ["sudo", "-u", "root"],
+  ["flock", "-n", "lock"],
+  ["watch", "-x"],
+  ["busybox"],
+  ["unshare", "-r"],
+  ["taskset", "-c", "0"],
+  ["strace", "-f", "-o", "out"],
 );
 const refused = fc.oneof(
   fc.constantFrom(...shells.flatMap((row) => row.match)).map((argv) => [...argv]),

@@ -112,6 +112,13 @@ error[key-duplicate]: the key \`test\` stands here a second time
   });
 });
 
+test("that there are more problems than are listed is said last", () => {
+  const text = `name: w\nstages:\n${Array.from({ length: 1_001 }, (_, i) => `  s${i}: {}\n`).join("")}`;
+  const places = placesOf(text);
+  expect(places).toHaveLength(1_001);
+  expect(places.at(-1)).toMatch(/^problems-more /);
+});
+
 describe("aliases", () => {
   test("stand for what they name", () => {
     const result = parseWorkflowText(

@@ -28,6 +28,8 @@ export interface MemoryDisk {
   readonly requests: Map<string, SubmitRequest>;
   readonly run_numbers: Map<number, string>;
   readonly records: Map<string, RunRecords>;
+  /** As a failing disk would: the run's journal no longer parses. */
+  damage(run_id: string): void;
 }
 
 /** The records of one run. */
@@ -43,16 +45,22 @@ export interface RunRecords {
 }
 
 export function newMemoryDisk(): MemoryDisk {
+  const journal: MemoryDisk["journal"] = new Map();
   return {
     epoch: 0,
     commit_max: 0,
     run_number_max: 0,
-    journal: new Map(),
+    journal,
     active: new Set(),
     workflows: new Map(),
     requests: new Map(),
     run_numbers: new Map(),
     records: new Map(),
+    damage: (run_id) =>
+      journal.set(
+        run_id,
+        (journal.get(run_id) ?? []).map((row) => ({ ...row, events: row.events.slice(1) })),
+      ),
   };
 }
 

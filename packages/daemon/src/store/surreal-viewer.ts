@@ -123,7 +123,7 @@ export function toJson(results: readonly unknown[], bytes_max = ANSWER_BYTES_MAX
     if (value === null) return spend(null, 4);
     if (Array.isArray(value)) return spend(value, 2).map(convert);
     if (value instanceof RecordId) return text(recordIdText(value));
-    if (value instanceof DateTime || value instanceof Date) return text(value.toISOString());
+    if (value instanceof DateTime) return text(rfc3339(value));
     if (value instanceof ArrayBuffer) return text(Buffer.from(value).toString("base64"));
     if (value instanceof Value) return spend(value.toJSON(), 64);
     const entries = value instanceof Map ? [...value] : value instanceof Set ? null : Object.entries(value);
@@ -134,6 +134,10 @@ export function toJson(results: readonly unknown[], bytes_max = ANSWER_BYTES_MAX
   };
   return results.map(convert);
 }
+
+/** With three digits of a second at least, as everywhere; the database cuts zeros off. */
+const rfc3339 = (time: DateTime): string =>
+  time.toISOString().replace(/(?:\.(\d+))?Z$/, (_, digits: string | undefined) => `.${(digits ?? "").padEnd(3, "0")}Z`);
 
 /** As a person would write it: the SDK's own text has an `s` before each string of an array. */
 function recordIdText(id: RecordId): string {
