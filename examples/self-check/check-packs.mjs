@@ -32,7 +32,8 @@ for (const [stage_id, pack] of Object.entries(inputs())) {
   ].map((path) => path.replace(/^\.\//, ""));
   for (const path of promised) if (!files.has(path)) faults.push(`${stage_id}: ${path} is promised and not packed`);
   for (const path of files.keys()) {
-    if (/^(src|test|node_modules)\/|\.env|\.tsbuildinfo$/.test(path)) faults.push(`${stage_id}: ${path} should not be packed`);
+    if (/^(src|test|node_modules)\/|(^|\/)\.env|\.tsbuildinfo$/.test(path))
+      faults.push(`${stage_id}: ${path} should not be packed`);
   }
   if (files.size !== Number(pack.entries)) faults.push(`${stage_id}: ${files.size} files, npm said ${pack.entries}`);
   console.log(`${pack.tarball}: ${files.size} files, ${promised.length} promised ones are there`);

@@ -25,7 +25,11 @@ for (const name of readdirSync("packages").sort()) {
     count[0] += 1;
     count[1] += text.split("\n").length - 1;
   }
-  console.log(`${name.padEnd(10)} ${Object.entries(counts).map(([part, [n, lines]]) => `${part} ${n} files, ${lines} lines`).join("; ")}`);
+  console.log(
+    `${name.padEnd(10)} ${Object.entries(counts)
+      .map(([part, [n, lines]]) => `${part} ${n} files, ${lines} lines`)
+      .join("; ")}`,
+  );
   for (const [n, lines] of Object.values(counts)) {
     total_files += n;
     total_lines += lines;

@@ -151,7 +151,8 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
 
 function positive(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1 || number > 10_000) throw new InvalidArgumentError("give a whole number from 1.");
+  if (!Number.isInteger(number) || number < 1 || number > 10_000)
+    throw new InvalidArgumentError("give a whole number from 1.");
   return number;
 }
 

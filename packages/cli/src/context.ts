@@ -29,10 +29,7 @@ export interface GlobalOptions {
 
 export const STATE_DEFAULT = ".orchestrator";
 
-export function makeContext(
-  options: GlobalOptions,
-  { io, env, cwd }: Pick<Context, "io" | "env" | "cwd">,
-): Context {
+export function makeContext(options: GlobalOptions, { io, env, cwd }: Pick<Context, "io" | "env" | "cwd">): Context {
   const colour = !env.NO_COLOR && env.TERM !== "dumb";
   // `npx --no orchestrator …` is how a checkout is used: what we print must then work the same way
   const program = env.npm_command === "exec" ? ["npx", "--no", "orchestrator"] : ["orchestrator"];

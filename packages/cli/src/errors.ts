@@ -15,11 +15,8 @@ export class CommandError extends Error {
 export const usageError = (message: string, hint: string | null = null): CommandError =>
   new CommandError("usage", message, hint);
 
-export const problemError = (
-  code: Problem["code"],
-  message: string,
-  hint: string | null = null,
-): ProblemError => new ProblemError({ code, message, ...(hint === null ? {} : { hint }) });
+export const problemError = (code: Problem["code"], message: string, hint: string | null = null): ProblemError =>
+  new ProblemError({ code, message, ...(hint === null ? {} : { hint }) });
 
 /** What an error means: the exit code, and what to show. A problem has a code, a mistake of the command line none. */
 export interface Failure {

@@ -30,7 +30,9 @@ export const deniedBy = ({ judged, locate }: JudgedFile): Problem[] =>
     verdicts
       .flatMap(({ findings }) => findings)
       .filter(({ verdict }) => verdict === "deny")
-      .map(({ problem }) => (problem.place === undefined ? problem : { ...problem, place: locate(problem.place.path) })),
+      .map(({ problem }) =>
+        problem.place === undefined ? problem : { ...problem, place: locate(problem.place.path) },
+      ),
   );
 
 function readText(context: Context, file: string): string {

@@ -65,7 +65,8 @@ test("a valid file is said to be valid", async () => {
 });
 
 test("an invalid file shows all its problems at once, each with place and hint, on stderr", async () => {
-  const text = "name: x\nstages:\n  test:\n    exec: [[node]]\n  deploy:\n    requires: [tset]\n    timeout: soon\n    exec: [[node]]\n";
+  const text =
+    "name: x\nstages:\n  test:\n    exec: [[node]]\n  deploy:\n    requires: [tset]\n    timeout: soon\n    exec: [[node]]\n";
   const { code, out, err } = await cli("validate", file(text));
   expect(code).toBe(3);
   expect(out).toBe("");
@@ -90,7 +91,7 @@ test("a file that does not exist ends with exit code 5", async () => {
 });
 
 test("plan shows each command with its verdict, and the digests, and never the value of a variable", async () => {
-  const text = "name: x\nstages:\n  a:\n    env: { SECRET: hush }\n    exec:\n      - [node, -p, \"1 + 1\"]\n";
+  const text = 'name: x\nstages:\n  a:\n    env: { SECRET: hush }\n    exec:\n      - [node, -p, "1 + 1"]\n';
   const { code, out } = await cli("plan", file(text));
   expect(code).toBe(0);
   expect(out).toMatch(/^plan_digest {4}[0-9a-f]{64}$/m);
@@ -121,7 +122,11 @@ test("ls where nothing ever ran says so, and leaves no state directory behind", 
 });
 
 test("show, why and logs where nothing ever ran end with exit code 5", async () => {
-  for (const argv of [["show", "latest"], ["why", "latest", "a"], ["logs", "latest"]]) {
+  for (const argv of [
+    ["show", "latest"],
+    ["why", "latest", "a"],
+    ["logs", "latest"],
+  ]) {
     expect((await cli(...argv)).code).toBe(5);
   }
 });

@@ -1,6 +1,8 @@
 /** JSON Pointers (RFC 6901): the place of a value in a document. `""` is the whole document. */
 export const pointerTo = (base: string, segment: string | number): string =>
-  typeof segment === "number" ? `${base}/${segment}` : `${base}/${segment.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  `${base}/${typeof segment === "string" && /[~/]/.test(segment) ? escaped(segment) : segment}`;
+
+const escaped = (segment: string): string => segment.replaceAll("~", "~0").replaceAll("/", "~1");
 
 export const pointerSegments = (pointer: string): string[] =>
   pointer

@@ -94,5 +94,8 @@ function decisionFor(
   if (as !== undefined) return as;
   // a yes or a no does not say which of the three is true
   const lines = answerLines(context, run_id, stage).map((line) => `\n      ${line}`);
-  throw usageError(`\`${stage.stage_id}\` lost its lease, and only you can say what became of it`, `say which:${lines.join("")}`);
+  throw usageError(
+    `\`${stage.stage_id}\` lost its lease, and only you can say what became of it`,
+    `say which:${lines.join("")}`,
+  );
 }

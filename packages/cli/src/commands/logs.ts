@@ -34,7 +34,8 @@ export const logs = (
       await follow(context, link, view, stages, streams, print);
       return "ok";
     }
-    if (options.follow === true && !isOver(view.run.status)) say(context, "no daemon is running, so nothing more will come");
+    if (options.follow === true && !isOver(view.run.status))
+      say(context, "no daemon is running, so nothing more will come");
     for (const stage of stages) {
       const exec = execOf(stage, options.exec);
       if (exec === null) continue;
@@ -62,7 +63,11 @@ function execOf({ stage_id, execs }: StageView, wanted: string | undefined): Exe
   const exec = execs.find(({ exec_id }) => exec_id === wanted.toUpperCase());
   if (exec !== undefined) return exec;
   const known = execs.map(({ exec_id, attempt }) => `${exec_id} (attempt ${attempt})`).join(", ");
-  throw problemError("exec-unknown", `stage \`${stage_id}\` has no exec ${wanted}`, known === "" ? null : `it has ${known}`);
+  throw problemError(
+    "exec-unknown",
+    `stage \`${stage_id}\` has no exec ${wanted}`,
+    known === "" ? null : `it has ${known}`,
+  );
 }
 
 /** Lines come from several stages at once as soon as they are followed: each then says whose it is. */

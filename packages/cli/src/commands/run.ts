@@ -60,14 +60,17 @@ async function submitAndWatch(context: Context, file: string, options: RunOption
 function atFile(error: unknown, file: string): unknown {
   if (!(error instanceof ProblemError)) return error;
   const [first, ...more] = error.problems.map(({ place, ...problem }) =>
-    place === undefined || place.path === "/workspace" ? problem : { ...problem, hint: problem.hint ?? `in ${file}`, place },
+    place === undefined || place.path === "/workspace"
+      ? problem
+      : { ...problem, hint: problem.hint ?? `in ${file}`, place },
   );
   return new ProblemError(first!, ...more);
 }
 
 async function goOn(context: Context, wanted: string, options: RunOptions): Promise<ExitName> {
   if (options.detach === true) throw usageError("--detach goes with a file, not with --continue");
-  if (!existsSync(context.state)) throw problemError("run-unknown", `there is no state directory ${context.state_shown}`);
+  if (!existsSync(context.state))
+    throw problemError("run-unknown", `there is no state directory ${context.state_shown}`);
   const roots = [context.cwd, ...(options.workspace === undefined ? [] : [resolve(context.cwd, options.workspace)])];
   return withHost(context, options, roots, async (host, progress) => {
     const run_id = await host.talk((link) => findRun(link, wanted));

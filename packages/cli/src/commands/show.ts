@@ -24,7 +24,11 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
     }
     const bundles = bundleLines(view.stages);
     if (bundles.length > 0) {
-      lines.push("", `bundles in ${context.state_shown}/runs/${view.run.run_id}/`, ...bundles.map((line) => `  ${line}`));
+      lines.push(
+        "",
+        `bundles in ${context.state_shown}/runs/${view.run.run_id}/`,
+        ...bundles.map((line) => `  ${line}`),
+      );
     }
     context.io.out(`${lines.join("\n")}\n`);
     return "ok";

@@ -16,7 +16,10 @@ export async function stop(context: Context): Promise<ExitName> {
   const until = Date.now() + WAIT_MS;
   while (processStart(found.pid) === found.pid_start) {
     if (Date.now() > until) {
-      throw problemError("no-daemon", `process ${found.pid} was told to stop and is still there after ${WAIT_MS / 1_000} s`);
+      throw problemError(
+        "no-daemon",
+        `process ${found.pid} was told to stop and is still there after ${WAIT_MS / 1_000} s`,
+      );
     }
     await sleep(50);
   }

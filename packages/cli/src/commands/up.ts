@@ -48,7 +48,10 @@ export async function up(context: Context, options: UpOptions): Promise<ExitName
     for (let i = 0; i < options.agents; i++) {
       agents.push(startAgent(context, { slots, workspace_roots: roots, say: (text) => say(context, text) }));
     }
-    say(context, `${plural(options.agents, "agent")} with ${plural(slots, "slot")}${options.agents > 1 ? " each" : ""}`);
+    say(
+      context,
+      `${plural(options.agents, "agent")} with ${plural(slots, "slot")}${options.agents > 1 ? " each" : ""}`,
+    );
     say(context, `logs: ${context.state_shown}/daemon.log, ${context.state_shown}/${AGENT_LOG}`);
     say(context, `stop with Ctrl-C, or from elsewhere: ${context.commandLine("stop")}`);
   }
@@ -76,7 +79,12 @@ function startDaemon(
 ): { readonly supervised: Supervised; readonly ready: Promise<"ready"> } {
   const words = [
     programFile("orchestrator-daemon"),
-    ...["--state", context.state, "--owner", "up", "--log", join(context.state, "daemon.log")],
+    "--state",
+    context.state,
+    "--owner",
+    "up",
+    "--log",
+    join(context.state, "daemon.log"),
     ...(options.listen === undefined ? [] : ["--listen", options.listen]),
     ...(options.insecureListen === true ? ["--insecure-listen"] : []),
     ...(options.db === undefined ? [] : ["--db", options.db]),

@@ -72,7 +72,7 @@ function show(context: Context, { dir, reports, not_compared }: Verified): void 
       directory: dir,
       compared_with_journal: not_compared === null,
       not_compared_because: not_compared,
-      bundles: reports.map(({ manifest: _, ...report }) => report),
+      bundles: reports.map((report) => ({ ...report, manifest: undefined })),
     });
     return;
   }

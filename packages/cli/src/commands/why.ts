@@ -16,7 +16,9 @@ export const why = (context: Context, wanted: string, stage_id: string): Promise
     const { status, summary, because, hint } = answer;
     const lines = [
       `${stage_id} is ${paintStatus(context.out_style, status)}: ${oneLine(summary)}`,
-      ...because.map(({ kind, stage_id: about, text }) => `  ${kind}${about === undefined ? "" : ` ${about}`}: ${oneLine(text)}`),
+      ...because.map(
+        ({ kind, stage_id: about, text }) => `  ${kind}${about === undefined ? "" : ` ${about}`}: ${oneLine(text)}`,
+      ),
       ...(hint === null ? [] : [`  hint: ${oneLine(hint)}`]),
     ];
     context.io.out(`${lines.join("\n")}\n`);

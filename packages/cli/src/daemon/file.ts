@@ -48,7 +48,10 @@ export async function readTail(link: Link, file: BundleFile, lines_max: number, 
   const size = Number(/\/([0-9]+)$/.exec(body.headers["content-range"] ?? "")?.[1] ?? body.headers["content-length"]);
   const from = Math.max(0, size - bytes_max);
   const bytes = (await readRange(link, file, from, bytes_max)) ?? Buffer.alloc(0);
-  const lines = bytes.toString("utf8").replace(/\r?\n$/, "").split(/\r?\n/);
+  const lines = bytes
+    .toString("utf8")
+    .replace(/\r?\n$/, "")
+    .split(/\r?\n/);
   // the first line may have been cut in two
   if (from > 0) lines.shift();
   return lines.length === 1 && lines[0] === "" ? [] : lines.slice(-lines_max);

@@ -25,8 +25,10 @@ export function startAgent(context: Context, { slots, workspace_roots, say }: Ag
   prepareState(context.state);
   const words = [
     programFile("orchestrator-agent"),
-    ...["--state", context.state],
-    ...["--slots", String(slots ?? availableParallelism())],
+    "--state",
+    context.state,
+    "--slots",
+    String(slots ?? availableParallelism()),
     ...workspace_roots.flatMap((root) => ["--workspace-root", root]),
     "--parent-stdin",
   ];

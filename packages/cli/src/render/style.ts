@@ -1,11 +1,13 @@
+type Paint = (text: string) => string;
+
 /** Colours, or none. A colour always stands beside a word that says the same. */
 export interface Style {
-  bold(text: string): string;
-  dim(text: string): string;
-  red(text: string): string;
-  green(text: string): string;
-  yellow(text: string): string;
-  blue(text: string): string;
+  readonly bold: Paint;
+  readonly dim: Paint;
+  readonly red: Paint;
+  readonly green: Paint;
+  readonly yellow: Paint;
+  readonly blue: Paint;
 }
 
 export function style(enabled: boolean): Style {

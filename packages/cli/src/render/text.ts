@@ -14,7 +14,8 @@ export const safe = (text: string): string =>
 /** On one line: line ends become spaces. */
 export const oneLine = (text: string): string => safe(text.trim().replace(/\s*[\r\n]+\s*/g, " "));
 
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const WIDTHLESS = /\p{Mark}|\u200d|\ufe0f/u;
 
 /** Columns that a character takes on a terminal. */

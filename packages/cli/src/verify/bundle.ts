@@ -96,7 +96,8 @@ async function readManifest(
     findings.push(finding);
     return none;
   };
-  if (entry === undefined) return fail(incomplete(MANIFEST_NAME, "is missing: nothing says what this bundle should hold"));
+  if (entry === undefined)
+    return fail(incomplete(MANIFEST_NAME, "is missing: nothing says what this bundle should hold"));
   if (entry.kind !== "file") return fail(tampered(MANIFEST_NAME, `is a ${entry.kind}, not a file`));
   if (entry.size > MANIFEST_BYTES_MAX) return fail(tampered(MANIFEST_NAME, `has ${entry.size} bytes, far too many`));
   let bytes: Buffer;
@@ -116,7 +117,10 @@ async function readManifest(
   if (!Value.Check(ManifestSchema, value.value)) {
     const [first] = Value.Errors(ManifestSchema, value.value);
     findings.push(
-      tampered(MANIFEST_NAME, `has not the form of a manifest: ${first?.instancePath || "/"} ${first?.message ?? "is wrong"}`),
+      tampered(
+        MANIFEST_NAME,
+        `has not the form of a manifest: ${first?.instancePath || "/"} ${first?.message ?? "is wrong"}`,
+      ),
     );
     return { manifest: null, manifest_sha256 };
   }
@@ -212,4 +216,3 @@ async function checkFile(
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-

@@ -24,7 +24,9 @@ export function compareWithJournal(reports: readonly TreeReport[], { stages }: R
   const seen = new Set(reports.map(({ path }) => path));
   for (const [path, { manifest_sha256 }] of recorded) {
     if (manifest_sha256 !== null && !seen.has(path)) {
-      compared.push(bare(path, { status: "incomplete", message: "the journal recorded this bundle, and it is not here" }));
+      compared.push(
+        bare(path, { status: "incomplete", message: "the journal recorded this bundle, and it is not here" }),
+      );
     }
   }
   return compared;

@@ -33,7 +33,8 @@ export async function showEnd(context: Context, host: Host, view: RunView): Prom
 
   const failed = stages.filter(({ status }) => status === "failed");
   for (const stage of failed.slice(0, FAILURES_SHOWN)) lines.push(...(await failureLines(context, host, view, stage)));
-  if (failed.length > FAILURES_SHOWN) lines.push(`… and ${plural(failed.length - FAILURES_SHOWN, "failed stage")} more`, "");
+  if (failed.length > FAILURES_SHOWN)
+    lines.push(`… and ${plural(failed.length - FAILURES_SHOWN, "failed stage")} more`, "");
 
   lines.push(`run ${run.run_id} ${paintStatus(out_style, run.status)} after ${runTime(run, now)}`);
   const bundles = bundleLines(stages);
@@ -80,8 +81,13 @@ export function failedCommand({ exits }: Pick<ExecView, "exits">): number {
 async function sayWhatToAnswer(context: Context, host: Host, view: RunView): Promise<void> {
   for (const stage of asking(view.stages)) {
     const text = await host.talk((link) => questionText(link, view, stage));
-    say(context, ["", ...text, ...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`)].join("\n"));
+    say(
+      context,
+      ["", ...text, ...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`)].join("\n"),
+    );
   }
-  const next = host.own ? `then go on: ${context.commandLine("run", "--continue", view.run.run_id)}` : "the daemon then goes on by itself";
+  const next = host.own
+    ? `then go on: ${context.commandLine("run", "--continue", view.run.run_id)}`
+    : "the daemon then goes on by itself";
   say(context, `\n${next}`);
 }

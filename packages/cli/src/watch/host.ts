@@ -49,8 +49,10 @@ export async function openHost(context: Context, options: AgentOptions): Promise
     if (findDaemon(context.state) === null) agent ??= watchedAgent();
     const now = await attach(context, { owner: "run", workspace_roots: options.workspace_roots });
     if (now.daemon === null) {
-      await agent?.stop();
+      // somebody was faster, and has agents
+      const needless = agent;
       agent = null;
+      await needless?.stop();
       return now;
     }
     agent ??= watchedAgent();

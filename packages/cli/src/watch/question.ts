@@ -27,7 +27,9 @@ export async function questionText(link: Link, { run }: RunView, stage: AskingSt
 }
 
 const commandLines = ({ commands }: ExecBlock): string[] =>
-  commands.map(({ argv, cwd }) => `  ${argv.map(shellWord).map(oneLine).join(" ")}${cwd === "." ? "" : `  (in ${cwd})`}`);
+  commands.map(
+    ({ argv, cwd }) => `  ${argv.map(shellWord).map(oneLine).join(" ")}${cwd === "." ? "" : `  (in ${cwd})`}`,
+  );
 
 /** The command lines that answer a question. */
 export function answerLines(context: Context, run_id: string, { stage_id, question }: AskingStage): string[] {
@@ -38,7 +40,9 @@ export function answerLines(context: Context, run_id: string, { stage_id, questi
   return ["retry", "mark_succeeded", "mark_failed"].map((as) => line("approve", run_id, stage_id, "--as", as));
 }
 
-const ANSWERS: Readonly<Record<Subject, { readonly prompt: string; readonly keys: Readonly<Record<string, Decision>> }>> = {
+const ANSWERS: Readonly<
+  Record<Subject, { readonly prompt: string; readonly keys: Readonly<Record<string, Decision>> }>
+> = {
   gate: { prompt: "approve? y = yes, n = no, else later: ", keys: { y: "approve", n: "reject" } },
   exec: { prompt: "run it? y = yes, n = no, else later: ", keys: { y: "approve", n: "reject" } },
   lost_lease: {
@@ -48,7 +52,11 @@ const ANSWERS: Readonly<Record<Subject, { readonly prompt: string; readonly keys
 };
 
 /** Asks on the terminal. Null: not now. */
-export async function askPerson(context: Context, stage: AskingStage, lines: readonly string[]): Promise<Decision | null> {
+export async function askPerson(
+  context: Context,
+  stage: AskingStage,
+  lines: readonly string[],
+): Promise<Decision | null> {
   const { prompt, keys } = ANSWERS[stage.question.subject as Subject];
   context.io.err(`${lines.join("\n")}\n`);
   const answer = await context.io.ask(prompt);

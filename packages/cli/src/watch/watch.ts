@@ -67,7 +67,8 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
         progress.update(model, changed);
         clearTimeout(stuck);
         stuck = whenQuiet(host, run_id, model, progress);
-        if (await waitsForOther(link, event.type === "gate_reached" || event.type === "lease_lost")) return "needs_human";
+        if (await waitsForOther(link, event.type === "gate_reached" || event.type === "lease_lost"))
+          return "needs_human";
       }
       return interrupts.second.aborted ? "interrupted" : "ended";
     } finally {

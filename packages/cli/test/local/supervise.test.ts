@@ -31,14 +31,19 @@ test("a child that dies is started again, until it ends in order", async () => {
 });
 
 test("a child whose command line is wrong is not started again", async () => {
-  const one = supervise({ name: "child", start: () => node("process.exit(2)"), onRestart: expect.unreachable, backoff });
+  const one = supervise({
+    name: "child",
+    start: () => node("process.exit(2)"),
+    onRestart: () => expect.unreachable(),
+    backoff,
+  });
   expect(await one.ended).toEqual({ code: 2, signal: null });
 });
 
 test("stopping asks with SIGTERM and waits for the end", async () => {
   let child = node("process.on('SIGTERM', () => process.exit(3)); console.log('up'); setInterval(() => {}, 1000)");
   const first = child;
-  const one = supervise({ name: "child", start: () => child, onRestart: expect.unreachable, backoff });
+  const one = supervise({ name: "child", start: () => child, onRestart: () => expect.unreachable(), backoff });
   await once(first.stdout!, "data");
   child = node("");
   expect(await one.stop()).toEqual({ code: 3, signal: null });

@@ -5,11 +5,12 @@ import { table } from "../../src/render/table.ts";
 const columns = [{ title: "STAGE" }, { title: "TIME", right: true }, { title: "REASON" }];
 
 test("columns line up, and no line ends in blanks", () => {
-  expect(table(columns, [["build", "4.2s", ""], ["ship-it", "10s", "rejected"]])).toEqual([
-    "STAGE    TIME  REASON",
-    "build    4.2s",
-    "ship-it   10s  rejected",
-  ]);
+  expect(
+    table(columns, [
+      ["build", "4.2s", ""],
+      ["ship-it", "10s", "rejected"],
+    ]),
+  ).toEqual(["STAGE    TIME  REASON", "build    4.2s", "ship-it   10s  rejected"]);
 });
 
 test("colours do not count as width", () => {

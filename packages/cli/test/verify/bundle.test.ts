@@ -86,7 +86,9 @@ test("a file that the manifest does not name is tampering", async () => {
 test("a manifest that says the same in other words is not canonical, and the first byte of the difference is named", async () => {
   const text = bundle()["manifest.json"]!.replace('"attempt":1', '"attempt": 1');
   const { findings } = await verify({ ...bundle(), "manifest.json": text });
-  expect(findings).toMatchObject([{ offset: text.indexOf(": 1") + 1, message: "is not in its canonical form (RFC 8785)" }]);
+  expect(findings).toMatchObject([
+    { offset: text.indexOf(": 1") + 1, message: "is not in its canonical form (RFC 8785)" },
+  ]);
 });
 
 test("a key that stands twice in a manifest is not canonical", async () => {

@@ -95,9 +95,9 @@ function decide(step: Step, action: Action, now: number): Refusal | null {
 
 type Of<T extends Action["type"]> = Extract<Action, { type: T }>;
 
-function create(step: Step, { type: _, ...created }: Of<"create">): Refusal | null {
+function create(step: Step, created: Of<"create">): Refusal | null {
   const { plan_digest, policy_digest } = step.run.plan;
-  step.emit({ type: "run_created", ...created, plan_digest, policy_digest });
+  step.emit({ ...created, type: "run_created", plan_digest, policy_digest });
   step.startReady();
   return null;
 }
@@ -224,7 +224,7 @@ export function questionDigest(run: Run, stage: StageRun, subject: Subject): str
 }
 
 function answer(step: Step, action: Of<"decide">): Refusal | null {
-  const { type: _, ...said } = action;
+  const { type: _type, ...said } = action;
   const { stage_id, subject, decision, digest } = said;
   const stage = step.stage(stage_id);
   if (stage === null) return refuse("stage-not-found", `the run has no stage ${stage_id}`);

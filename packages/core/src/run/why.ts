@@ -32,9 +32,10 @@ export function why(run: Run, number: number, context: WhyContext): Why {
       if (context.agents.length === 0)
         return say("it is queued, and no agent asks for work", [], "start one: orchestrator up");
       if (able.length === 0) {
-        return say(`it is queued, and none of ${context.agents.length} agents has the labels ${labels.join(", ")}`, [
-          ...labels.map((label) => ({ kind: "label", text: label })),
-        ]);
+        return say(
+          `it is queued, and none of ${context.agents.length} agents has the labels ${labels.join(", ")}`,
+          labels.map((label) => ({ kind: "label", text: label })),
+        );
       }
       return say(
         `it is queued and waits for a free slot of ${able.map((agent) => agent.agent_id).join(", ")}`,

@@ -11,24 +11,26 @@ import { isMapping } from "./node.ts";
  */
 export function checkRequirements(stages: unknown, report: Report): void {
   if (!isMapping(stages)) return;
-  const requires = new Map(Object.entries(stages).map(([id, stage]) => [id, requiresOf(stage)]));
-  const near = makeNear([...requires.keys()]);
-  for (const [id, items] of requires) {
-    for (const required of new Set(items)) {
-      if (typeof required !== "string" || requires.has(required)) continue;
+  const graph = new Map<string, readonly string[]>();
+  for (const [id, stage] of Object.entries(stages)) graph.set(id, requirementsOf(stage));
+  const pathTo = (id: string, required: string): string => {
+    const written = (stages[id] as { requires: readonly unknown[] }).requires;
+    return `${pointerTo("/stages", id)}/requires/${written.indexOf(required)}`;
+  };
+  const near = makeNear([...graph.keys()]);
+  for (const [id, requires] of graph) {
+    for (const required of requires) {
+      if (graph.has(required)) continue;
       const suggestion = near(required);
       const hint =
         suggestion === null ? "add the stage, or take it out of `requires`" : `did you mean \`${suggestion}\`?`;
       const message = `stage ${quote(id)} requires ${quote(required)}, and no stage has that name`;
-      report(found("stage-unknown", requirementPath(id, items.indexOf(required)), message, hint));
+      report(found("stage-unknown", pathTo(id, required), message, hint));
     }
   }
-  const graph = new Map(
-    [...requires].map(([id, items]) => [id, [...new Set(items)].filter((i) => typeof i === "string")]),
-  );
   for (const cycle of findCycles(graph)) {
     const last = cycle.at(-1)!;
-    const path = requirementPath(last, requires.get(last)!.indexOf(cycle[0]!));
+    const path = pathTo(last, cycle[0]!);
     if (cycle.length === 1) report(found("cycle", path, `stage ${quote(last)} requires itself`, "take it out"));
     else {
       const message = `stages require each other in a circle: ${circle(cycle)}`;
@@ -37,12 +39,12 @@ export function checkRequirements(stages: unknown, report: Report): void {
   }
 }
 
-function requiresOf(stage: unknown): readonly unknown[] {
+/** Each once, and only those that are text: the rest was reported where the form was checked. */
+function requirementsOf(stage: unknown): readonly string[] {
   const requires = isMapping(stage) ? stage["requires"] : undefined;
-  return Array.isArray(requires) ? requires : [];
+  if (!Array.isArray(requires) || requires.length === 0) return [];
+  return [...new Set(requires)].filter((required) => typeof required === "string");
 }
-
-const requirementPath = (id: string, index: number): string => `${pointerTo("/stages", id)}/requires/${index}`;
 
 const SHOWN_MAX = 12;
 

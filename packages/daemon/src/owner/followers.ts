@@ -26,7 +26,7 @@ export class Followers {
   }
 
   close(): void {
-    for (const followers of [...this.#byRun.values()]) for (const follower of [...followers]) follower.stop();
+    for (const followers of this.#byRun.values()) for (const follower of followers) follower.stop();
   }
 }
 

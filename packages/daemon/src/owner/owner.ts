@@ -501,7 +501,7 @@ export class Owner {
     if (this.#closed) return;
     const now = this.#ports.clock.now();
     for (const agent of this.#agents.values()) {
-      for (const [exec_id, { run, number }] of [...agent.held]) {
+      for (const [exec_id, { run, number }] of agent.held) {
         const { state } = run.stage(number);
         if (state.status !== "running" || state.lease_deadline > now) continue;
         const { stage_id } = run.plan.stages[number]!;
@@ -509,7 +509,7 @@ export class Owner {
         this.#actQuietly(run, { type: "expire", stage_id, exec_id });
       }
     }
-    for (const { run, number } of [...this.#backingOff.values()]) {
+    for (const { run, number } of this.#backingOff.values()) {
       const { state } = run.stage(number);
       if (state.status !== "pending" || state.due === null || state.due > now) continue;
       this.#actQuietly(run, { type: "requeue", stage_id: run.plan.stages[number]!.stage_id });

@@ -33,18 +33,18 @@ export class Parked<T> {
 
   /** Offers to each in turn; the first `undefined` answer leaves the waiter parked. */
   offer(make: (key: string) => T | undefined): void {
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of this.#waiting) {
       const value = make(waiter.key);
       if (value !== undefined) waiter.finish(value);
     }
   }
 
   release(key: string): void {
-    for (const waiter of [...this.#waiting]) if (waiter.key === key) waiter.finish(null);
+    for (const waiter of this.#waiting) if (waiter.key === key) waiter.finish(null);
   }
 
   releaseAll(): void {
-    for (const waiter of [...this.#waiting]) waiter.finish(null);
+    for (const waiter of this.#waiting) waiter.finish(null);
   }
 }
 

@@ -394,7 +394,7 @@ describe("the records", () => {
     world.portions.length = 0;
     await world.clock.advance(250);
     const written = world.portions.flatMap(({ stages }) => stages.map(({ record, exists }) => [record.stage_id, record.status, exists]));
-    expect(written.sort()).toEqual([
+    expect(written.sort((a, b) => String(a).localeCompare(String(b)))).toEqual([
       ["a", "succeeded", true],
       ["b", "queued", true],
     ]);

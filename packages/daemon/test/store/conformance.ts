@@ -460,7 +460,7 @@ export function describeStore({ name, queries, open }: Harness): void {
       });
 
       test("has an answer of limited size", async () => {
-        const huge = "SELECT VALUE string::repeat('x', 1000) FROM array::range(0, 20000)";
+        const huge = "SELECT VALUE string::repeat('x', 1000) FROM array::range(0, 10000)";
         expect(await failure(store.query(huge))).toMatchObject({
           name: "QueryFailed",
           message: expect.stringContaining("add LIMIT"),
