@@ -43,7 +43,9 @@ describe("the shape of the house", () => {
 
   test("core touches neither Node nor a clock nor randomness", () => {
     const impure = /from "node:|\bDate\.now\(|Math\.random\(|new Date\(\)|\bprocess\.|\bsetTimeout\(|performance\./;
-    expect(sources.filter(({ name, text }) => name === "core" && impure.test(text)).map(({ path }) => path)).toEqual([]);
+    expect(sources.filter(({ name, text }) => name === "core" && impure.test(text)).map(({ path }) => path)).toEqual(
+      [],
+    );
   });
 
   test("every source file is reached from an entry of its package", () => {
@@ -54,7 +56,8 @@ describe("the shape of the house", () => {
         const source = own.find((candidate) => candidate.path === path);
         if (source === undefined || reached.has(path)) return;
         reached.add(path);
-        for (const from of importsOf(source.text)) if (from.startsWith(".")) visit(normalize(join(dirname(path), from)));
+        for (const from of importsOf(source.text))
+          if (from.startsWith(".")) visit(normalize(join(dirname(path), from)));
       };
       for (const { path } of own) if (/\/src\/(index|main|state)\.ts$/.test(path)) visit(path);
       expect(own.map(({ path }) => path).filter((path) => !reached.has(path))).toEqual([]);
@@ -70,7 +73,9 @@ describe("the shape of the house", () => {
 describe("documents", () => {
   test("every problem code is documented, and every documented code exists", () => {
     const text = readFileSync(join(root, "docs/reference/problems.md"), "utf8");
-    const documented = [...text.matchAll(/^\| `([a-z-]+)` \| (\d+) \|/gm)].map(([, code, status]) => `${code} ${status}`);
+    const documented = [...text.matchAll(/^\| `([a-z-]+)` \| (\d+) \|/gm)].map(
+      ([, code, status]) => `${code} ${status}`,
+    );
     const known = Object.entries(problemCodes).map(([code, { status }]) => `${code} ${status}`);
     expect(documented.sort()).toEqual(known.sort());
   });
@@ -86,7 +91,9 @@ describe("documents", () => {
 
   test("every route is documented", () => {
     const text = readFileSync(join(root, "docs/reference/api.md"), "utf8");
-    const documented = [...text.matchAll(/^\| `(GET|POST) ([^`]+)` \|/gm)].map(([, method, path]) => `${method} ${path}`);
+    const documented = [...text.matchAll(/^\| `(GET|POST) ([^`]+)` \|/gm)].map(
+      ([, method, path]) => `${method} ${path}`,
+    );
     const known = Object.values(routes).map(({ method, path }) => `${method} ${path}`);
     expect(documented.sort()).toEqual(known.sort());
   });

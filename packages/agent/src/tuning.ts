@@ -13,7 +13,7 @@ export interface Tuning {
 
 const PREFETCH_MAX = 8;
 const LONG_STAGE_MS = 250;
-const SETTLE_MS_MIN = 25;
+const SETTLE_MS_MIN = 50;
 const SETTLE_MS_UNKNOWN = 100;
 const WEIGHT = 0.2;
 

@@ -1,8 +1,17 @@
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundlePath, type Manifest } from "orchestrator-core";
 import { onTestFinished } from "vitest";
-import { type Agent, type AgentOptions, optionDefaults, type Ports, realPorts, startAgent } from "../src/index.ts";
+import {
+  type Agent,
+  type AgentOptions,
+  optionDefaults,
+  type Ports,
+  realPorts,
+  realProcesses,
+  startAgent,
+} from "../src/index.ts";
 import { scriptDaemon, type ScriptedDaemon } from "./scripted-daemon.ts";
 
 export interface Place {
@@ -59,3 +68,22 @@ export function stage(given: SceneOptions = {}): Scene {
   });
   return { ...place, daemon, agent, log };
 }
+
+/** Where the bundle of an exec lies, and what is in it. */
+export function readBundle(state: string, manifest: Pick<Manifest, "run_id" | "stage_id" | "exec_id">): ReadBundle {
+  const path = join(state, bundlePath(manifest.run_id, manifest.stage_id, manifest.exec_id));
+  const read = (name: string): string => readFileSync(join(path, name), "utf8");
+  return { path, read, manifest: () => JSON.parse(read("manifest.json")) as Manifest };
+}
+
+export interface ReadBundle {
+  readonly path: string;
+  readonly read: (name: string) => string;
+  readonly manifest: () => Manifest;
+}
+
+/** Live processes that the exec left, wherever they are. */
+export const processesOf = (exec_id: string): number[] =>
+  realProcesses()
+    .find({ pgids: [], mark: `ORCHESTRATOR_EXEC_ID=${exec_id}` })
+    .map(({ pid }) => pid);

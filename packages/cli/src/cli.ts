@@ -3,6 +3,7 @@ import { type ExitName, exitCode } from "orchestrator-core";
 import { type Context, type GlobalOptions, makeContext, STATE_DEFAULT } from "./context.ts";
 import type { Io } from "./io.ts";
 import { showFailure } from "./render/problem.ts";
+import { ourVersion } from "./version.ts";
 
 /** What a process has around it. */
 export interface Surroundings {
@@ -51,6 +52,7 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
 
   const program = new Command("orchestrator")
     .description("Runs graphs of real commands on machines you own, and proves afterwards what ran.")
+    .version(ourVersion(), "--version", "print the version")
     .option("--state <dir>", "state directory", env.ORCHESTRATOR_STATE || STATE_DEFAULT)
     .option("--json", "data as JSON on stdout")
     .option("--quiet", "no progress on stderr")

@@ -22,6 +22,8 @@ export const problemError = (code: Problem["code"], message: string, hint: strin
 export interface Failure {
   readonly exit: number;
   readonly problems: readonly (Omit<Problem, "code"> & { readonly code: Problem["code"] | null })[];
+  /** Where in our own code, for a mistake of ours only. */
+  readonly trace?: string;
 }
 
 export function failureOf(error: unknown): Failure {
@@ -39,9 +41,19 @@ export function failureOf(error: unknown): Failure {
       problems: [{ code: "no-daemon", message, hint: "look with `orchestrator ls` before you try again" }],
     };
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (isOfTheSystem(error)) {
+    const message = `${error.syscall} ${error.path ?? ""} failed: ${error.code}`;
+    const hint = "can this user write to the directory, and is there room on the disk?";
+    return { exit: exitCode("store_unusable"), problems: [{ code: null, message, hint }] };
+  }
+  const [message, trace] = error instanceof Error ? [error.message, error.stack ?? ""] : [String(error), ""];
   return {
     exit: exitCode(problemCodes.internal.exit),
-    problems: [{ code: "internal", message: `a mistake in the orchestrator itself: ${text}` }],
+    problems: [{ code: "internal", message: `a mistake in the orchestrator itself: ${message}` }],
+    trace,
   };
 }
+
+/** What the operating system refused: a full disk, a directory of somebody else. */
+const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";

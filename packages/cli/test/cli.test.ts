@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -48,6 +48,20 @@ test("help goes to stdout with exit code 0, and names every command", async () =
   }
 });
 
+test("every command and every option is documented, and no other", async () => {
+  const text = readFileSync(join(repository, "docs", "reference", "cli.md"), "utf8");
+  const { out } = await cli("--help");
+  const commands = [...out.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name!).filter((name) => name !== "help");
+  const tables = [...text.matchAll(/^\| `([a-z]+)[^|]*\|.*\|.*\|$/gm)].map(([, name]) => name!);
+  expect(new Set(tables)).toEqual(new Set(commands));
+  const options = new Set<string>();
+  for (const name of commands) {
+    for (const [option] of (await cli(name, "--help")).out.matchAll(/--[a-z-]+/g)) options.add(option);
+  }
+  for (const option of ["--help", "--version"]) options.delete(option);
+  expect(new Set(text.match(/--[a-z][a-z-]+/g))).toEqual(options);
+});
+
 test("global options stand before or after the command", async () => {
   const [before, after] = [await cli("--json", "version"), await cli("version", "--json")];
   expect(before.out).toBe(after.out);
@@ -55,6 +69,7 @@ test("global options stand before or after the command", async () => {
 });
 
 test("version names what it runs on", async () => {
+  expect((await cli("--version")).out).toBe("0.1.0\n");
   expect((await cli("version")).out).toMatch(/^orchestrator 0\.1\.0 \(node [0-9.]+, /);
 });
 

@@ -48,10 +48,11 @@ function refusal(grant: Grant, verdicts: readonly Verdict[]): Refused | null {
   }
   for (const [i, { verdict, findings }] of verdicts.entries()) {
     const finding = findings.find((f) => f.verdict === verdict);
+    const command = `command ${i} \`${grant.exec.commands[i]?.argv[0] ?? ""}\``;
     const why = finding?.problem.message ?? `policy says ${verdict}`;
-    if (verdict === "deny") return { reason: "denied", message: `command ${i}: ${why}` };
+    if (verdict === "deny") return { reason: "denied", message: `${command}: ${why}` };
     if (verdict === "ask" && !isApproved(grant)) {
-      return { reason: "denied", message: `command ${i} needs an approval of exactly this exec block: ${why}` };
+      return { reason: "denied", message: `${command} needs an approval of exactly this exec block: ${why}` };
     }
   }
   return null;

@@ -49,21 +49,20 @@ async function submitAndWatch(context: Context, file: string, options: RunOption
     const { run_id } = await host
       .talk((link) => link.call("submitRun", request, { idempotency_key }))
       .catch((error: unknown) => {
-        throw atFile(error, file);
+        throw withoutRequestPlaces(error);
       });
     progress.say(`run ${run_id}`);
     return { run_id, from_start: true };
   });
 }
 
-/** The daemon's problems with a workflow have paths in its JSON form; that of the workspace is no place in the file. */
-function atFile(error: unknown, file: string): unknown {
+/** What the daemon says of the workspace has a place in the request, which is none in the file. */
+function withoutRequestPlaces(error: unknown): unknown {
   if (!(error instanceof ProblemError)) return error;
-  const [first, ...more] = error.problems.map(({ place, ...problem }) =>
-    place === undefined || place.path === "/workspace"
-      ? problem
-      : { ...problem, hint: problem.hint ?? `in ${file}`, place },
-  );
+  const [first, ...more] = error.problems.map((problem) => {
+    const { place, ...rest } = problem;
+    return place?.path === "/workspace" ? rest : problem;
+  });
   return new ProblemError(first!, ...more);
 }
 

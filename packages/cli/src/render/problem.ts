@@ -19,8 +19,9 @@ const mistakeText = ({ message, hint }: Omit<Problem, "code">): string =>
 
 /** Shows why a command failed, once, and says with which exit code it ends. */
 export function showFailure(context: Context, error: unknown, file: string | null = null): number {
-  const { exit, problems } = failureOf(error);
+  const { exit, problems, trace } = failureOf(error);
   if (context.json) context.io.out(`${JSON.stringify({ exit, problems })}\n`);
   context.io.err(`${problemsText(problems, file, context.err_style)}\n`);
+  if (trace !== undefined) context.io.err(`${trace}\n`);
   return exit;
 }

@@ -10,6 +10,7 @@ export const SANDBOX = "none: commands ran as your user, with all its rights";
 const NOTE_COLUMNS = 100;
 /** Beyond this many stages a table shows only those that did not succeed. */
 const ROWS_MAX = 100;
+const BUNDLES_MAX = 25;
 
 /** The table of a run's stages, and a line about those that were left out. */
 export function stageTable(stages: readonly StageView[], style: Style, now: number): string[] {
@@ -52,5 +53,5 @@ export function bundleLines(stages: readonly StageView[]): string[] {
     const written = stage.execs.findLast(({ manifest_sha256 }) => manifest_sha256 !== null);
     return written === undefined ? [] : [`${stage.stage_id}/${written.exec_id}`];
   });
-  return rows.length <= ROWS_MAX ? rows : [...rows.slice(0, ROWS_MAX), `… and ${rows.length - ROWS_MAX} more`];
+  return rows.length <= BUNDLES_MAX ? rows : [...rows.slice(0, BUNDLES_MAX), `… and ${rows.length - BUNDLES_MAX} more`];
 }

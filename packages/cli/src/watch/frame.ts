@@ -60,7 +60,7 @@ export function countsLine(model: RunModel, now: number): string {
   for (const { status } of model.stages.values()) counts.set(status, (counts.get(status) ?? 0) + 1);
   const of = (statuses: readonly string[]): string =>
     statuses.flatMap((status) => (counts.has(status) ? [`${counts.get(status)} ${status}`] : [])).join(", ");
-  const open = of(stageStatuses.slice(0, 4));
+  const open = of(["running", "queued", "needs_human", "pending"]);
   const settled = of(stageStatuses.slice(4));
   const count = stageStatuses.slice(4).reduce((sum, status) => sum + (counts.get(status) ?? 0), 0);
   return [

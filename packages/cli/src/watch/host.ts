@@ -105,7 +105,13 @@ export async function openHost(context: Context, options: AgentOptions): Promise
     attached = await own();
   };
 
-  attached = await own();
+  try {
+    attached = await own();
+  } catch (error) {
+    closing = true;
+    await (agent as Supervised | null)?.stop();
+    throw error;
+  }
   return {
     get own() {
       return attached.daemon !== null;

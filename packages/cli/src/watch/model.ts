@@ -8,6 +8,9 @@ export interface RunModel {
   /** Wall-clock ms. */
   readonly began_at: number;
   settled: boolean;
+  /** Stages that go on by themselves, and stages that wait for a person. */
+  moving: number;
+  waiting: number;
   /** In the order of the plan. */
   readonly stages: ReadonlyMap<string, StageLine>;
 }
@@ -28,12 +31,14 @@ export interface StageLine {
 
 export function modelOf({ run, seq, stages }: RunView): RunModel {
   const began_at = Date.parse(run.created_at);
-  return {
+  const model: RunModel = {
     run_id: run.run_id,
     name: run.name,
     seq,
     began_at,
     settled: isOver(run.status),
+    moving: 0,
+    waiting: 0,
     stages: new Map(
       stages.map((stage) => [
         stage.stage_id,
@@ -49,6 +54,8 @@ export function modelOf({ run, seq, stages }: RunView): RunModel {
       ]),
     ),
   };
+  for (const line of model.stages.values()) count(model, line, 1);
+  return model;
 }
 
 /** As if nothing had happened yet: every event of the run will follow. */
@@ -62,7 +69,9 @@ export function blankModelOf(view: RunView): RunModel {
     // policy's questions are asked by the submit itself, which no later event tells
     if (stage.question?.subject === "exec") model.stages.get(stage.stage_id)!.status = "needs_human";
   }
-  return Object.assign(model, { seq: 0, settled: false });
+  Object.assign(model, { seq: 0, settled: false, moving: 0, waiting: 0 });
+  for (const line of model.stages.values()) count(model, line, 1);
+  return model;
 }
 
 export const isOver = (run_status: string): boolean => run_status !== "running" && run_status !== "needs_human";
@@ -71,13 +80,12 @@ export const noteOf = (reason: string | null, message: string): string =>
   reason === null ? message : message === "" ? reason : `${reason}: ${message}`;
 
 /** Only a person can move the run on, as far as its events tell. The daemon has the last word. */
-export function seemsToWait({ stages }: RunModel): boolean {
-  let waiting = false;
-  for (const { status, backing_off } of stages.values()) {
-    if (status === "queued" || status === "running" || backing_off) return false;
-    if (status === "needs_human") waiting = true;
-  }
-  return waiting;
+export const seemsToWait = ({ moving, waiting }: RunModel): boolean => moving === 0 && waiting > 0;
+
+/** Adds a line to the counts, or takes it out before it changes: no event costs a look at every stage. */
+function count(model: RunModel, { status, backing_off }: StageLine, by: 1 | -1): void {
+  if (status === "queued" || status === "running" || backing_off) model.moving += by;
+  else if (status === "needs_human") model.waiting += by;
 }
 
 /** Carries out an event. Returns the line that changed, if one did. */
@@ -91,9 +99,19 @@ export function applyEvent(model: RunModel, event: Recorded): StageLine | null {
   }
   const line = model.stages.get(event.stage_id);
   if (line === undefined || event.type === "fail_fast_began") return null;
+  count(model, line, -1);
+  carryOut(line, event);
+  count(model, line, 1);
+  return line;
+}
+
+type StageEvent = Exclude<Extract<Recorded, { readonly stage_id: string }>, { readonly type: "fail_fast_began" }>;
+
+function carryOut(line: StageLine, event: StageEvent): void {
   const ran_ms = event.at - line.since;
-  const become = (status: StageStatus, note = "", took_ms: number | null = null): StageLine =>
+  const become = (status: StageStatus, note = "", took_ms: number | null = null): void => {
     Object.assign(line, { status, note, took_ms, since: event.at, backing_off: false });
+  };
   switch (event.type) {
     case "stage_queued":
       line.attempt = event.attempt;
@@ -111,7 +129,7 @@ export function applyEvent(model: RunModel, event: Recorded): StageLine | null {
       if (event.next !== "retry") return become(event.next, note, event.result.duration_ms);
       become("pending", note, event.result.duration_ms);
       line.backing_off = true;
-      return line;
+      return;
     }
     case "gate_reached":
       return become("needs_human", "a person decides this gate");

@@ -21,7 +21,7 @@ test("each stage has a line with state and time, and a line counts them", () => 
     "  build    succeeded       4.2s",
     "  test     running         2.5s  attempt 2",
     "  ship-it  pending             ",
-    "  1 of 3 settled: 1 succeeded · 1 pending, 1 running · 8.5s",
+    "  1 of 3 settled: 1 succeeded · 1 running, 1 pending · 8.5s",
   ]);
 });
 

@@ -3,14 +3,19 @@ import { join, resolve } from "node:path";
 import { StoreUnusable } from "./store.ts";
 
 /**
- * Where a store is: a directory of this machine, this process's memory, or a server. A directory that holds a store
- * carries a marker file: RocksDB would otherwise make a second, empty store in a directory of SurrealKV, and any
- * engine would scatter its files over a directory that is somebody's.
+ * Where a store is: a directory of this machine, or this process's memory. A directory that holds a store carries
+ * a marker file: RocksDB would otherwise make a second, empty store in a directory of SurrealKV, and any engine
+ * would scatter its files over a directory that is somebody's.
  */
-export type Location =
-  | { readonly kind: "directory"; readonly scheme: string; readonly path: string; readonly parameters: string }
-  | { readonly kind: "memory" }
-  | { readonly kind: "remote"; readonly url: string };
+export interface Location {
+  readonly scheme: string;
+  /** Absolute; null for memory. */
+  readonly directory: string | null;
+  /** As the engine reads it. */
+  readonly url: string;
+  /** As people may see it: without parameters. */
+  readonly shown_url: string;
+}
 
 const MARKER = "orchestrator-store.json";
 
@@ -23,24 +28,24 @@ export function parseLocation(url: string): Location {
   const [, scheme = "", rest = "", parameters = ""] = parts;
   switch (scheme) {
     case "mem":
-      return { kind: "memory" };
-    case "ws":
-    case "wss":
-    case "http":
-    case "https":
-      return { kind: "remote", url };
+      return { scheme, directory: null, url: "mem://", shown_url: "mem://" };
     case "rocksdb":
     case "surrealkv":
     case "surrealkv+versioned": {
       if (rest === "") throw new StoreUnusable("failed", `\`${url}\` names no directory; write ${scheme}://PATH`);
       if (rest.includes("?")) {
-        throw new StoreUnusable(
-          "failed",
-          `the path \`${rest}\` has a \`?\`, where the database would cut it; use another`,
-        );
+        const message = `the path \`${rest}\` has a \`?\`, where the database would cut it; use another`;
+        throw new StoreUnusable("failed", message);
       }
-      return { kind: "directory", scheme, path: resolve(rest), parameters: withSync(parameters) };
+      const directory = resolve(rest);
+      const shown_url = `${scheme}://${directory}`;
+      return { scheme, directory, url: `${shown_url}${withSync(parameters)}`, shown_url };
     }
+    case "ws":
+    case "wss":
+    case "http":
+    case "https":
+      throw new StoreUnusable("failed", `a server as the store (${scheme}) is not supported yet; write rocksdb://PATH`);
     default:
       throw new StoreUnusable(
         "failed",
@@ -53,20 +58,6 @@ export function parseLocation(url: string): Location {
 function withSync(parameters: string): string {
   if (/[?&]sync=/.test(parameters)) return parameters;
   return `${parameters === "" ? "?" : `${parameters}&`}sync=every`;
-}
-
-/** The URL as people may see it: no user, no password, no parameters. */
-export function shownUrl(location: Location): string {
-  switch (location.kind) {
-    case "memory":
-      return "mem://";
-    case "directory":
-      return `${location.scheme}://${location.path}`;
-    case "remote": {
-      const { protocol, host, pathname } = new URL(location.url);
-      return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
-    }
-  }
 }
 
 /** Makes the directory (0700) and its marker, or throws StoreUnusable where it holds something else. */

@@ -1,12 +1,5 @@
-import {
-  type ConnectionState,
-  type DriverContext,
-  type Engines,
-  RpcEngine,
-  type SurrealEngine,
-  Surreal,
-  createRemoteEngines,
-} from "surrealdb";
+import { assert } from "orchestrator-core";
+import { type ConnectionState, RpcEngine, Surreal, type SurrealEngine } from "surrealdb";
 import { type Location, parseLocation, prepareDirectory } from "./surreal-location.ts";
 import { StoreUnusable } from "./store.ts";
 
@@ -52,66 +45,53 @@ const engineOptions = {
 
 export async function connect(url: string): Promise<Connection> {
   const location = parseLocation(url);
-  if (location.kind === "directory") prepareDirectory(location.path, location.scheme);
+  const { scheme, directory } = location;
+  if (directory !== null) prepareDirectory(directory, scheme);
   for (const [name, value] of Object.entries(rocksdbBounds)) process.env[name] ??= value;
   const { createNodeEngines } = await import("@surrealdb/node");
+  const makeEngine = createNodeEngines(engineOptions)[scheme];
+  assert(makeEngine !== undefined, `SurrealDB has an engine ${scheme}`);
 
-  let engine: SurrealEngine | null = null;
   let fail: (cause: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
   failed.catch(() => {});
-  const listening = ([scheme, make]: [string, (context: DriverContext) => SurrealEngine]) => [
-    scheme,
-    (context: DriverContext) => {
-      engine = make(context);
-      engine.subscribe("error", fail);
-      if (location.kind === "directory") openExactly(engine, location);
-      return engine;
+  const made: RpcEngine[] = [];
+  const db = new Surreal({
+    engines: {
+      [scheme]: (context) => {
+        const engine = makeEngine(context);
+        assert(engine instanceof RpcEngine, "an embedded engine takes requests for any session");
+        made.push(engine);
+        engine.subscribe("error", fail);
+        openExactly(engine, location.url);
+        return engine;
+      },
     },
-  ];
-  const engines: Engines = { ...createRemoteEngines(), ...createNodeEngines(engineOptions) };
-  const db = new Surreal({ engines: Object.fromEntries(Object.entries(engines).map(listening)) as Engines });
+  });
   try {
-    await Promise.race([db.connect(sdkUrl(location)), failed]);
+    await Promise.race([db.connect(`${scheme}://`), failed]);
     await db.use({ namespace: NAMESPACE, database: DATABASE });
   } catch (cause) {
     throw unusable(location, cause);
   }
-  if (!((engine as SurrealEngine | null) instanceof RpcEngine)) {
-    throw new StoreUnusable("failed", `the engine of ${url} takes no sessions`);
-  }
-  const concurrent_writes =
-    location.kind === "remote" || (location.kind === "directory" && location.scheme === "rocksdb");
-  return { db, engine: engine as unknown as RpcEngine, location, concurrent_writes };
+  const [engine] = made;
+  assert(engine !== undefined, "the SDK has made an engine");
+  return { db, engine, location, concurrent_writes: scheme === "rocksdb" };
 }
 
-/** What the SDK is told. It would percent-encode a path, so a directory goes to its engine by `openExactly`. */
-function sdkUrl(location: Location): string {
-  switch (location.kind) {
-    case "memory":
-      return "mem://";
-    case "directory":
-      return `${location.scheme}:///store`;
-    case "remote":
-      return location.url;
-  }
-}
-
-/** Without this, a store in `my project/` would be made in `my%20project/`. */
-function openExactly(engine: SurrealEngine, location: Extract<Location, { kind: "directory" }>): void {
+/** The SDK would percent-encode a path, and make the store of `my project/` in `my%20project/`. */
+function openExactly(engine: SurrealEngine, url: string): void {
   const open = engine.open.bind(engine);
-  const url = `${location.scheme}://${location.path}${location.parameters}`;
-  engine.open = (state) => {
-    // the engine asks the state's url for its text and nothing else; all else stays the SDK's own state
-    open(Object.create(state, { url: { value: { toString: () => url } } }) as ConnectionState);
-  };
+  // the engine asks its state's url for its text and nothing else; all else stays the SDK's own state
+  const exact = { url: { value: { toString: () => url } } };
+  engine.open = (state) => open(Object.create(state, exact) as ConnectionState);
 }
 
 function unusable(location: Location, error: unknown): StoreUnusable {
   const said = databaseText(error);
-  const where = location.kind === "directory" ? location.path : location.kind === "memory" ? "memory" : "the server";
+  const where = location.directory ?? "memory";
   if (/\block(ed| file| hold)|no locks available/i.test(said)) {
     const message = `the store in ${where} is in use by another process: stop that daemon, or use another state directory (${said})`;
     return new StoreUnusable("in_use", message, { cause: error });

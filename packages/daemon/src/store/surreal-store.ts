@@ -10,7 +10,6 @@ import {
 } from "./surreal-commit.ts";
 import { dropStatements } from "./surreal-drop.ts";
 import { type Connection, connect } from "./surreal-open.ts";
-import { shownUrl } from "./surreal-location.ts";
 import { idOf, numbers, portionStatements, type StoredRun, runRecord } from "./surreal-records.ts";
 import { migrate } from "./surreal-schema.ts";
 import { makeViewer } from "./surreal-viewer.ts";
@@ -136,7 +135,7 @@ async function makeSurrealStore(connection: Connection, owner: Owner): Promise<S
   await finishLeftOvers();
 
   return {
-    url: shownUrl(connection.location),
+    url: connection.location.shown_url,
     get run_number_max() {
       return run_number_max;
     },
