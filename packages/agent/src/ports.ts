@@ -102,7 +102,7 @@ export interface Files {
   /** False: it is not an empty directory. */
   rmdir(path: string): boolean;
   removeTree(path: string): void;
-  /** Names in a directory, sorted; empty where it is missing. */
+  /** Names in a directory, sorted; empty where there is none. */
   list(path: string): readonly string[];
   /** Null: not there. */
   readText(path: string): string | null;

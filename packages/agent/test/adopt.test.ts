@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundlePath } from "orchestrator-core";
 import { expect, test } from "vitest";
-import { makePlace, processesOf, readBundle, stage } from "./fixtures.ts";
+import { heldBy, makePlace, processesOf, readBundle, stage } from "./fixtures.ts";
 import { serve, spawnAgent } from "./processes.ts";
 import { command, type Job, scriptDaemon, shell } from "./scripted-daemon.ts";
 
@@ -20,13 +20,10 @@ async function killed(job: Job, when: (scene: { exec_id: string; path: string })
   return { place, daemon, grant: grant!, exec_id, path };
 }
 
-const heldBy = (state: string, agent_id: string): string[] => readdirSync(join(state, "agents", agent_id, "held"));
-
 test("what a killed agent was running is ended, sealed as incomplete, and reported as lost by its name", async () => {
   const { place, daemon, exec_id, path, grant } = await killed(
     { exec: { commands: [shell("echo begun; setsid sleep 60 & sleep 60")] } },
-    ({ exec_id, path }) =>
-      processesOf(exec_id).length >= 3 && readFileSync(logOf(path, exec_id), "utf8") === "begun\n",
+    ({ exec_id, path }) => processesOf(exec_id).length >= 3 && readFileSync(logOf(path, exec_id), "utf8") === "begun\n",
   );
   expect(processesOf(exec_id).length).toBeGreaterThanOrEqual(3);
   const { agent } = stage({ place, daemon });
@@ -53,8 +50,7 @@ test("what a killed agent was running is ended, sealed as incomplete, and report
   expect(readdirSync(join(place.state, "agents", "first", "scratch"))).toEqual([]);
 });
 
-const logOf = (path: string, exec_id: string): string =>
-  join(path, "..", `.tmp-${exec_id}`, "cmd-000.stdout.log");
+const logOf = (path: string, exec_id: string): string => join(path, "..", `.tmp-${exec_id}`, "cmd-000.stdout.log");
 
 test("a bundle that was published and never answered for is reported as it stands", async () => {
   const place = makePlace();
@@ -79,7 +75,7 @@ test("a job that a killed agent had fetched ahead is handed back", async () => {
   // short stages first, so that it fetches ahead
   daemon.queue(...Array.from({ length: 12 }, (): Job => ({})));
   const [long, next] = daemon.queue({ exec: { commands: [command(["sleep", "60"])] } }, {});
-  await daemon.until(() => heldBy(place.state, "first").includes(`${next!.exec_id}.ndjson`));
+  await daemon.until(() => heldBy(place.state, "first").includes(next!.exec_id));
   agent.child.kill("SIGKILL");
   await agent.exited;
   stage({ place, daemon });

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClaimBody, CompleteBody } from "orchestrator-core";
 import { expect, test } from "vitest";
 import type { Ports, Processes } from "../src/index.ts";
-import { readBundle, stage } from "./fixtures.ts";
+import { heldBy, readBundle, stage } from "./fixtures.ts";
 import { command, type Job, shell } from "./scripted-daemon.ts";
 
 /** Every command ends with success the moment it starts. */
@@ -26,7 +26,7 @@ const namesOf = ({ daemon }: ReturnType<typeof stage>) => daemon.requests.map(({
 test("a chain costs one request a stage", async () => {
   const scene = stage({ ports: timeless, options: { slots: 8 } });
   let left = 49;
-  scene.daemon.then = () => (left-- > 0 ? [{}] : []);
+  scene.daemon.next = () => (left-- > 0 ? [{}] : []);
   scene.daemon.queue({});
   await scene.daemon.until(() => scene.daemon.completions.length === 50);
   expect(namesOf(scene).slice(0, 51)).toEqual(["claim", ...Array.from({ length: 50 }, () => "complete")]);
@@ -54,8 +54,7 @@ test("a report that got no answer is repeated with the same request_id until it 
   let lost = 3;
   scene.daemon.fate = ({ name }) => (name === "complete" && lost-- > 0 ? (lost === 1 ? "deaf" : "lose") : "answer");
   const [grant] = scene.daemon.queue({});
-  const held = join(scene.state, "agents", "local-1", "held");
-  await scene.daemon.until(() => scene.daemon.completions.length === 1 && readdirSync(held).length === 0);
+  await scene.daemon.until(() => scene.daemon.completions.length === 1 && heldBy(scene.state, "local-1").length === 0);
   const reports = scene.daemon.requests.filter(({ name }) => name === "complete");
   expect(reports.length).toBe(4);
   expect(new Set(reports.map(({ request_id }) => request_id)).size).toBe(1);
@@ -96,7 +95,7 @@ test("a refused report leaves its bundle, marked as fenced", async () => {
     message: "the lease was given to another exec",
   });
   expect(manifest().result).toBe("succeeded");
-  await scene.daemon.until(() => readdirSync(join(scene.state, "agents", "local-1", "held")).length === 0);
+  await scene.daemon.until(() => heldBy(scene.state, "local-1").length === 0);
 });
 
 test("of a batch that is refused as a whole, each report is sent by itself", async () => {
@@ -119,6 +118,25 @@ test("a job that was fetched ahead and finds no slot is handed back, and runs wh
   expect(scene.daemon.reportOf(long!.exec_id)).toBeUndefined();
   expect(existsSync(readBundle(scene.state, next!).path)).toBe(false);
 });
+
+test.each([1, 2, 3])(
+  "through a network that loses half of what is said, every job is reported once (%d)",
+  async (seed) => {
+    const scene = stage({ ports: instant, options: { slots: 3 } });
+    let state = seed;
+    const fates = ["answer", "answer", "lose", "deaf", "error"] as const;
+    scene.daemon.fate = () => {
+      state = (state * 48_271) % 2_147_483_647;
+      return fates[state % fates.length]!;
+    };
+    const grants = scene.daemon.queue(...Array.from({ length: 60 }, (): Job => ({})));
+    await scene.daemon.until(() => scene.daemon.completions.filter((c) => c.report.kind === "manifest").length === 60);
+    expect(scene.daemon.completions.map(({ exec_id }) => exec_id).sort()).toEqual(
+      grants.map(({ exec_id }) => exec_id).sort(),
+    );
+    await scene.daemon.until(() => heldBy(scene.state, "local-1").length === 0);
+  },
+);
 
 test("an agent without anything to do parks one claim", async () => {
   const scene = stage({ ports: instant });

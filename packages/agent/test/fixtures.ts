@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundlePath, type Manifest } from "orchestrator-core";
@@ -80,6 +80,12 @@ export interface ReadBundle {
   readonly path: string;
   readonly read: (name: string) => string;
   readonly manifest: () => Manifest;
+}
+
+/** The execs that an agent has on record as held. */
+export function heldBy(state: string, agent_id: string): string[] {
+  const directory = join(state, "agents", agent_id, "held");
+  return existsSync(directory) ? readdirSync(directory).map((name) => name.replace(".ndjson", "")) : [];
 }
 
 /** Live processes that the exec left, wherever they are. */

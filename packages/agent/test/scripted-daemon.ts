@@ -30,7 +30,7 @@ export interface ScriptedDaemon {
   /** What outcome a completion gets. Default: accepted. */
   refuse: (completion: Completion) => { readonly code: string; readonly message: string } | null;
   /** Jobs that an accepted completion makes runnable, granted in the same answer where it claims. */
-  then: (completion: Completion) => readonly Job[];
+  next: (completion: Completion) => readonly Job[];
   /** "lose": carried out, and the answer is lost. "deaf": not even that. "error": 503. */
   fate: (request: SeenRequest) => "answer" | "lose" | "deaf" | "error" | "refuse";
   queue(...jobs: Job[]): readonly Grant[];
@@ -90,7 +90,7 @@ export function grantOf(job: Job, workspace: string, lease_ms: number): Grant {
     approval: null,
     requires: [],
     ...job,
-    exec,
+    exec: exec as Grant["exec"],
   };
 }
 
@@ -134,7 +134,7 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
       if (refusal !== null) return { exec_id, outcome: "refused", ...refusal };
       settled.add(exec_id);
       completions.push(completion);
-      for (const job of daemon.then(completion)) waiting.push(grantOf(job, workspace, lease_ms));
+      for (const job of daemon.next(completion)) waiting.push(grantOf(job, workspace, lease_ms));
       return { exec_id, outcome: "accepted" };
     });
     return { outcomes, jobs: grantUpTo(body.claim?.jobs_max ?? 0) };
@@ -149,7 +149,8 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
       }
       case "heartbeat": {
         const { execs, wait_ms } = body as HeartbeatBody;
-        const told = (set: Set<string>): string[] => execs.flatMap(({ exec_id }) => (set.has(exec_id) ? [exec_id] : []));
+        const told = (set: Set<string>): string[] =>
+          execs.flatMap(({ exec_id }) => (set.has(exec_id) ? [exec_id] : []));
         const reply = () => ({ cancel: told(daemon.cancel), lost: told(daemon.lost) });
         const ready = () => (reply().cancel.length + reply().lost.length > 0 ? reply() : null);
         return parkUntil(wait_ms, ready, reply);
@@ -165,7 +166,7 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
     cancel: new Set(),
     lost: new Set(),
     refuse: () => null,
-    then: () => [],
+    next: () => [],
     fate: () => "answer",
     async transport(request: HttpRequest): Promise<HttpReply> {
       const name = nameOf(request.path);
@@ -193,12 +194,16 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
       return grants;
     },
     until(fact) {
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         const look = (): void => {
-          if (!fact()) return;
+          try {
+            if (!fact()) return;
+            resolve();
+          } catch (error) {
+            reject(error as Error);
+          }
           clearInterval(timer);
           waiters.delete(look);
-          resolve();
         };
         // facts outside of the daemon (files, processes) tell nobody
         const timer = setInterval(look, 5);

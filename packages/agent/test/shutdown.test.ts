@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { processesOf, readBundle, stage } from "./fixtures.ts";
+import { heldBy, processesOf, readBundle, stage } from "./fixtures.ts";
 import { command, type Job, shell } from "./scripted-daemon.ts";
 
 const sleep: Job = { exec: { commands: [command(["sleep", "60"])] } };
@@ -22,7 +22,7 @@ test("a stopping agent lets what runs come to its end, reports it, and takes not
   writeFileSync(join(workspace, "go"), "");
   expect(await agent.ended).toBe(0);
   expect(daemon.manifestOf(grant!.exec_id).result).toBe("succeeded");
-  expect(readdirSync(join(state, "agents", "local-1", "held"))).toEqual([]);
+  expect(heldBy(state, "local-1")).toEqual([]);
   const asked = daemon.requests.filter(({ name }) => name === "complete");
   expect(asked.every(({ body }) => !("claim" in body))).toBe(true);
   expect(daemon.reportOf(late!.exec_id)?.kind).not.toBe("manifest");
@@ -62,7 +62,7 @@ test("a second stop ends everything at once, without grace and without an answer
   expect(await agent.ended).toBe(130);
   expect(processesOf(grant!.exec_id)).toEqual([]);
   // left for the next agent, which will report it
-  expect(readdirSync(join(state, "agents", "local-1", "held"))).toEqual([`${grant!.exec_id}.ndjson`]);
+  expect(heldBy(state, "local-1")).toEqual([grant!.exec_id]);
 });
 
 test("an agent whose parent is gone finishes and reports what it runs, and ends", async () => {
@@ -84,5 +84,5 @@ test("an agent whose parent and daemon are gone ends when its leases have, and l
   expect(await agent.ended).toBe(0);
   expect(processesOf(grant!.exec_id)).toEqual([]);
   expect(readBundle(state, grant!).manifest()).toMatchObject({ result: "failed", reason: "lease_lost" });
-  expect(readdirSync(join(state, "agents", "local-1", "held"))).toEqual([`${grant!.exec_id}.ndjson`]);
+  expect(heldBy(state, "local-1")).toEqual([grant!.exec_id]);
 });

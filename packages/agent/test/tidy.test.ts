@@ -6,7 +6,8 @@ const SRC = join(import.meta.dirname, "..", "src");
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
 
 /** Time, randomness, processes, files and sockets. `node:path` and `node:crypto`'s hashes are pure. */
-const WORLD = /\bprocess\.|\bsetTimeout|\bsetInterval|\bsetImmediate|\bDate\.now|\bperformance\.|Math\.random|node:(?!path"|crypto")/;
+const WORLD =
+  /(?<![.\w])process\.\w|\bsetTimeout|\bsetInterval|\bsetImmediate|\bDate\.now|\bperformance\.|Math\.random|"node:(?!path"|crypto")/;
 
 test("only `real/` and the program touch the world: a simulator drives all the rest", () => {
   const guilty = files

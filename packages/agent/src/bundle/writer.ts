@@ -152,7 +152,7 @@ export async function sealIncomplete(
   files.syncDirectory(paths.temporary, 0o700);
   const found: ({ readonly name: string } & Hashed)[] = [];
   for (const name of files.list(paths.temporary)) {
-    if (name === INCOMPLETE_NAME) continue;
+    if (name === INCOMPLETE_NAME || files.stat(join(paths.temporary, name))?.kind !== "file") continue;
     const fd = files.openRead(join(paths.temporary, name));
     try {
       found.push({ name, ...(await hashOpen({ clock, files }, fd)) });
@@ -173,7 +173,10 @@ export async function sealIncomplete(
 
 const INCOMPLETE_NAME = "incomplete.json";
 
-/** Seals what a failing disk left of a bundle, as far as that disk lets us. */
+/**
+ * Seals what is left of a bundle, as far as a failing disk lets us. One that failed after its rename stands there
+ * whole, and is marked: its exec was reported as not recorded. Returns what went wrong, or the empty string.
+ */
 export async function sealIfPossible(
   world: World,
   paths: BundlePaths,
@@ -182,6 +185,7 @@ export async function sealIfPossible(
 ): Promise<string> {
   try {
     await sealIncomplete(world, paths, grant, sealing);
+    if (world.files.exists(paths.published)) markFenced(world, paths, grant.exec_id, sealing.why, sealing.message);
     return "";
   } catch (error) {
     return errorText(error);

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, Random } from "orchestrator-core";
 
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** The machine's clocks. A delay of 0 is the next turn of the event loop, after what has arrived from the world. */
 export const realClock: Clock = {
   now: () => performance.now(),
@@ -10,8 +12,13 @@ export const realClock: Clock = {
       const immediate = setImmediate(fn);
       return () => clearImmediate(immediate);
     }
-    // a longer delay than Node's timers take would fire at once
-    const timer = setTimeout(fn, Math.min(delay_ms, 2 ** 31 - 1));
+    let timer: NodeJS.Timeout;
+    const wait = (left_ms: number): void => {
+      // a longer delay than Node's timers take would fire at once
+      if (left_ms > TIMER_MS_MAX) timer = setTimeout(() => wait(left_ms - TIMER_MS_MAX), TIMER_MS_MAX);
+      else timer = setTimeout(fn, left_ms);
+    };
+    wait(delay_ms);
     return () => clearTimeout(timer);
   },
 };

@@ -66,7 +66,7 @@ export const realFiles: Files = {
     }
   },
   removeTree: (path) => fs.rmSync(path, { recursive: true, force: true }),
-  list: (path) => unless("ENOENT", [], () => fs.readdirSync(path).sort()),
+  list: (path) => unless("ENOTDIR", [], () => unless("ENOENT", [], () => fs.readdirSync(path).sort())),
   readText: (path) => unless("ENOENT", null, () => fs.readFileSync(path, "utf8")),
   writeText: (path, text, mode) => fs.writeFileSync(path, text, { mode }),
   append: (path, text) => fs.appendFileSync(path, text),

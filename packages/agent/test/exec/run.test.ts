@@ -26,9 +26,7 @@ test("a bundle holds what its manifest says, byte for byte, and cannot be writte
   expect(manifest).toMatchObject({ result: "succeeded", reason: null, message: "" });
   expect(report).toEqual({ kind: "manifest", manifest: bundle.read("manifest.json") });
   expect(bundle.read("manifest.json")).toBe(canonicalJson(manifest));
-  expect(readdirSync(bundle.path).sort()).toEqual(
-    ["manifest.json", ...manifest.files.map(({ name }) => name)].sort(),
-  );
+  expect(readdirSync(bundle.path).sort()).toEqual(["manifest.json", ...manifest.files.map(({ name }) => name)].sort());
   for (const { name, size, sha256 } of manifest.files) {
     const bytes = readFileSync(join(bundle.path, name));
     expect([name, bytes.length]).toEqual([name, size]);
@@ -96,7 +94,9 @@ test("commands see an allow-list of the agent's environment, what the spec sets,
   const { daemon, exec_id, state, workspace, grant } = await run(exec(command(["env"], { env: { MINE: "1" } })));
   const manifest = daemon.manifestOf(exec_id);
   const lines = readBundle(state, manifest).read("cmd-000.stdout.log").trim().split("\n");
-  const seen = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+  const seen = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
   expect(Object.keys(seen).sort()).toEqual(manifest.commands[0]!.env_names);
   expect(seen).toMatchObject({
     HOME: workspace,
@@ -121,13 +121,18 @@ test("outputs go into manifest and report, and the scratch is removed", async ()
 });
 
 test.each([
-  ["echo no equals sign", "line 1 of ORCHESTRATOR_OUTPUT is not `name=value`: \"no equals sign\""],
-  ["printf 'a=1\\n9b=2\\n'", "line 2 of ORCHESTRATOR_OUTPUT is not `name=value`: \"9b=2\""],
+  ["echo no equals sign", 'line 1 of ORCHESTRATOR_OUTPUT is not `name=value`: "no equals sign"'],
+  ["printf 'a=1\\n9b=2\\n'", 'line 2 of ORCHESTRATOR_OUTPUT is not `name=value`: "9b=2"'],
   ["head -c 70000 /dev/zero | tr '\\0' a", "ORCHESTRATOR_OUTPUT holds more than 65536 bytes"],
   ["printf 'a=\\377\\n'", "ORCHESTRATOR_OUTPUT is not UTF-8"],
 ])("outputs of another form fail the stage: %s", async (script, message) => {
   const { daemon, exec_id } = await run(exec(shell(`${script} >> $ORCHESTRATOR_OUTPUT`)));
-  expect(daemon.manifestOf(exec_id)).toMatchObject({ result: "failed", reason: "output_invalid", message, outputs: {} });
+  expect(daemon.manifestOf(exec_id)).toMatchObject({
+    result: "failed",
+    reason: "output_invalid",
+    message,
+    outputs: {},
+  });
 });
 
 test("a stage reads what it requires from a file", async () => {
@@ -230,6 +235,33 @@ test.each(["mkdirs", "openNew", "write", "sync", "syncDirectory", "rename"] as c
     expect(() => statSync(readBundle(state, grant).path)).toThrow("ENOENT");
   },
 );
+
+test("a bundle whose rename could not be synced is reported as not recorded, and marked", async () => {
+  const { report, state, grant } = await run(exec(command(["true"])), {
+    ports: ({ files }) => ({
+      files: {
+        ...files,
+        syncDirectory(path, mode) {
+          if (
+            path.endsWith("/stage") &&
+            files.exists(`${path}/${readdirSync(path)[0]}/manifest.json`) &&
+            mode === null
+          ) {
+            failures++;
+            if (failures === 1) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+          }
+          files.syncDirectory(path, mode);
+        },
+      },
+    }),
+  });
+  expect(report).toEqual({ kind: "no_bundle", message: "EIO: i/o error" });
+  expect(JSON.parse(readFileSync(`${readBundle(state, grant).path}.fenced.json`, "utf8"))).toMatchObject({
+    code: "disk_error",
+    message: "EIO: i/o error",
+  });
+});
+let failures = 0;
 
 test("a process that cannot be written down does not go on", async () => {
   const { report, exec_id } = await run(exec(command(["sleep", "60"])), {

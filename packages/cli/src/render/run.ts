@@ -16,6 +16,7 @@ const BUNDLES_MAX = 25;
 export function stageTable(stages: readonly StageView[], style: Style, now: number): string[] {
   const telling = stages.filter(({ status }) => status !== "succeeded");
   const shown = stages.length <= ROWS_MAX ? stages : telling.slice(0, ROWS_MAX);
+  if (shown.length === 0) return [`${stages.length} stages, all of them succeeded`];
   const rows = shown.map((stage) => [
     stage.stage_id,
     stage.status,
@@ -34,7 +35,7 @@ export function stageTable(stages: readonly StageView[], style: Style, now: numb
     rows,
   );
   const left_out = stages.length - shown.length;
-  if (left_out > 0) lines.push(`… and ${left_out} more, ${stages.length - telling.length} of them succeeded`);
+  if (left_out > 0) lines.push(`… and ${left_out} more; ${stages.length - telling.length} stages succeeded`);
   return lines;
 }
 

@@ -89,7 +89,7 @@ function openExactly(engine: SurrealEngine, url: string): void {
   engine.open = (state) => open(Object.create(state, exact) as ConnectionState);
 }
 
-function unusable(location: Location, error: unknown): StoreUnusable {
+export function unusable(location: Location, error: unknown): StoreUnusable {
   const said = databaseText(error);
   const where = location.directory ?? "memory";
   if (/\block(ed| file| hold)|no locks available/i.test(said)) {

@@ -9,7 +9,7 @@ import {
   workflowId,
 } from "./surreal-commit.ts";
 import { dropStatements } from "./surreal-drop.ts";
-import { type Connection, connect } from "./surreal-open.ts";
+import { type Connection, connect, unusable } from "./surreal-open.ts";
 import { idOf, numbers, portionStatements, type StoredRun, runRecord } from "./surreal-records.ts";
 import { migrate } from "./surreal-schema.ts";
 import { makeViewer } from "./surreal-viewer.ts";
@@ -21,6 +21,7 @@ import {
   type RunRecord,
   type Store,
   StoreDamaged,
+  StoreUnusable,
   type SubmitRequest,
 } from "./store.ts";
 
@@ -41,7 +42,7 @@ export async function openSurrealStore(url: string): Promise<Store> {
     return await takeStore(connection);
   } catch (error) {
     await connection.db.close();
-    throw error;
+    throw error instanceof StoreUnusable ? error : unusable(connection.location, error);
   }
 }
 

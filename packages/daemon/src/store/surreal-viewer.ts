@@ -73,12 +73,11 @@ async function answers(engine: RpcEngine, session: Uuid, surql: string): Promise
   }
 }
 
-const writes =
-  "ACCESS ALTER BEGIN CANCEL COMMIT CREATE DEFINE DELETE IMPORT INSERT KILL LIVE OPTION REBUILD RELATE REMOVE SLEEP UPDATE UPSERT USE".split(
-    " ",
-  );
+const WRITES =
+  "ACCESS|ALTER|BEGIN|CANCEL|COMMIT|CREATE|DEFINE|DELETE|IMPORT|INSERT|KILL|LIVE|OPTION|REBUILD|RELATE|REMOVE|SLEEP|" +
+  "UPDATE|UPSERT|USE";
 /** A statement begins at the start, after `;` and inside a bracket; `{ update: 1 }` is a key and `delete` may be a field. */
-const WRITE = new RegExp(`(?:^|[;({])\\s*(${writes.join("|")})(?=\\s+[\\w$|]|\\s*(?:;|$))`, "i");
+const WRITE = new RegExp(`(?:^|[;({])\\s*(${WRITES})(?=\\s+[\\w$|]|\\s*(?:;|$))`, "i");
 /** What may hold anything: comments, strings and quoted names. */
 const OPAQUE =
   /\/\*[\s\S]*?\*\/|(?:--|\/\/|#)[^\n]*|'(?:\\[\s\S]|[^'\\])*'|"(?:\\[\s\S]|[^"\\])*"|`(?:\\[\s\S]|[^`\\])*`|⟨[^⟩]*⟩/g;

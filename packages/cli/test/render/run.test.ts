@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { bundleLines, stageTable } from "../../src/render/run.ts";
+import { style } from "../../src/render/style.ts";
+import { failedCommand } from "../../src/watch/end.ts";
+import { BEGAN_MS, stageView } from "../fixtures.ts";
+
+const lines = (stages: Parameters<typeof stageTable>[0]) => stageTable(stages, style(false), BEGAN_MS);
+
+test("the table of a run says of each stage how it ended, how long it took and why", () => {
+  expect(
+    lines([
+      stageView("build", { status: "succeeded", duration_ms: 4_200, attempt: 1 }),
+      stageView("test", { status: "failed", duration_ms: 65_000, attempt: 3, reason: "timeout", message: "after\n1m" }),
+      stageView("ship-it", { status: "skipped", reason: "requirement_failed", message: "test did not succeed" }),
+    ]),
+  ).toEqual([
+    "STAGE    STATUS       TIME  ATTEMPTS  REASON",
+    "build    succeeded    4.2s         1",
+    "test     failed     1m 05s         3  timeout: after 1m",
+    "ship-it  skipped                      requirement_failed: test did not succeed",
+  ]);
+});
+
+test("the table of a large run shows what did not succeed and counts the rest", () => {
+  const many = Array.from({ length: 500 }, (_, i) => stageView(`stage-${i}`, { status: "succeeded" }));
+  expect(lines(many)).toEqual(["500 stages, all of them succeeded"]);
+  const [, failed, rest] = lines([...many, stageView("last", { status: "failed", reason: "exit_non_zero" })]);
+  expect(failed).toMatch(/^last +failed/);
+  expect(rest).toBe("… and 500 more; 500 stages succeeded");
+});
+
+test("a stage without a published bundle has no place to show", () => {
+  expect(bundleLines([stageView("gate", { kind: "gate" })])).toEqual([]);
+});
+
+test("the failing command is the last one that was started", () => {
+  const exited = (code: number) => ({ code, signal: null });
+  expect(failedCommand({ exits: [exited(1), exited(0), exited(2), null] })).toBe(2);
+  expect(failedCommand({ exits: [] })).toBe(0);
+});
