@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   type ClaimBody,
   type CommandSpec,
@@ -62,12 +63,8 @@ export const command = (argv: string[], more: Partial<CommandSpec> = {}): Comman
 export const shell = (script: string, more: Partial<CommandSpec> = {}): CommandSpec =>
   command(["/bin/sh", "-c", script], { allow_shell: true, ...more });
 
-let made = 0;
-export function ulid(): string {
-  const random = new Uint8Array(10);
-  new DataView(random.buffer).setUint32(4, ++made);
-  return makeUlid(1_764_000_000_000, random);
-}
+/** Unique on this machine: processes are known by the exec_id in their environment, and test files run side by side. */
+export const ulid = (): string => makeUlid(1_764_000_000_000, randomBytes(10));
 
 export function grantOf(job: Job, workspace: string, lease_ms: number): Grant {
   const exec = { commands: [command(["true"])], effects: "idempotent" as const, timeout_ms: null, ...job.exec };

@@ -24,6 +24,7 @@ export * from "./run/run.ts";
 export * from "./run/transition.ts";
 export * from "./run/view.ts";
 export * from "./run/why.ts";
+export * from "./schema.ts";
 export * from "./suggest.ts";
 export * from "./utf8.ts";
 export * from "./workflow/parse.ts";

@@ -61,6 +61,7 @@ export const problemCodes = {
   overloaded: { status: 503, exit: "store_unusable", title: "Too much waits to be written" },
   "store-unusable": { status: 503, exit: "store_unusable", title: "The store cannot be opened" },
   "state-in-use": { status: 503, exit: "conflict", title: "Another process owns the state directory" },
+  "address-unusable": { status: 503, exit: "conflict", title: "The daemon cannot listen there" },
   "no-daemon": { status: 503, exit: "no_daemon", title: "No daemon answers" },
   internal: { status: 500, exit: "store_unusable", title: "The daemon made a mistake" },
 } as const satisfies Record<string, { status: number; exit: ExitName; title: string }>;

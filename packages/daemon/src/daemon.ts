@@ -2,6 +2,7 @@ import { mkdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { policyDigest, ProblemError } from "orchestrator-core";
 import { pino } from "pino";
+import { manifestFlaw } from "./form.ts";
 import { makeHandlers } from "./http/handlers.ts";
 import { makeServer } from "./http/server.ts";
 import { Owner } from "./owner/owner.ts";
@@ -72,6 +73,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       clock: realClock,
       random: realRandom,
       sha256: realSha256,
+      manifestFlaw,
       log: (level, message, fields = {}) => log[level](fields, message),
       onBroken: (reason) => {
         log.error({ reason }, "store unusable");
@@ -91,7 +93,15 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     onError: (error) => log.error({ err: error }, "internal error"),
   });
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
-  const url = await server.listen({ host, port });
+  const url = await server.listen({ host, port }).catch(async (error: NodeJS.ErrnoException) => {
+    await store.close();
+    if (error.code !== "EADDRINUSE" && error.code !== "EADDRNOTAVAIL" && error.code !== "EACCES") throw error;
+    throw new ProblemError({
+      code: "address-unusable",
+      message: `cannot listen on ${host}:${port} (${error.code})`,
+      hint: "another daemon may have it: give another --listen HOST:PORT, or port 0 for any free one",
+    });
+  });
   writeDaemonFile(state, {
     url,
     pid: process.pid,

@@ -13,6 +13,7 @@ interface Flags {
   readonly leaseMs: number;
   readonly log: string;
   readonly owner: "daemon" | "up";
+  readonly parentStdin: boolean;
 }
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
@@ -47,6 +48,9 @@ const program = new Command("orchestrator-daemon")
   )
   .addOption(new Option("--log <file>", "log file, - for stderr").env("ORCHESTRATOR_LOG").default("-"))
   .addOption(new Option("--owner <who>").choices(["daemon", "up"]).default("daemon").hideHelp())
+  .addOption(
+    new Option("--parent-stdin", "stop when standard input ends: the process that started us holds it").default(false),
+  )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode("usage")));
 
 const flags = program.parse().opts<Flags>();
@@ -88,6 +92,7 @@ const end = await Promise.race([
   daemon.stopped,
   new Promise<{ exit: number; reason: string }>((done) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done({ exit: 0, reason: signal }));
+    if (flags.parentStdin) process.stdin.on("end", () => done({ exit: 0, reason: "the parent is gone" })).resume();
   }),
 ]);
 if (end.exit !== 0) process.stderr.write(`error: ${end.reason}\n`);

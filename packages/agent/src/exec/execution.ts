@@ -75,7 +75,7 @@ export class Execution {
     if (!outputs.ok) this.#fail({ reason: "output_invalid", message: outputs.error });
     return this.#bundle.publish((files) => {
       // asked at the last moment: hashing gigabytes takes time, and a lease may end meanwhile
-      this.#failIfHalted();
+      if (this.#halt.halted()?.cause === "lease_lost") this.#failIfHalted();
       const facts = {
         conclusion: this.#failure ?? SUCCEEDED,
         started_at: this.#started_at,

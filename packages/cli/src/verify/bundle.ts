@@ -7,9 +7,11 @@ import {
   type Manifest,
   ManifestSchema,
 } from "orchestrator-core";
-import Value from "typebox/value";
+import { Compile } from "typebox/schema";
 import { firstDifference, jsonErrorOffset } from "./json-offset.ts";
 import type { BundleEntry, BundleReader } from "./reader.ts";
+
+const manifestForm = Compile(ManifestSchema);
 
 /**
  * Checks a bundle by what it says of itself: its manifest has the one form that its digest stands for, and names
@@ -114,8 +116,8 @@ async function readManifest(
     findings.push(value.finding);
     return { manifest: null, manifest_sha256 };
   }
-  if (!Value.Check(ManifestSchema, value.value)) {
-    const [first] = Value.Errors(ManifestSchema, value.value);
+  if (!manifestForm.Check(value.value)) {
+    const [, [first]] = manifestForm.Errors(value.value);
     findings.push(
       tampered(
         MANIFEST_NAME,
@@ -124,7 +126,7 @@ async function readManifest(
     );
     return { manifest: null, manifest_sha256 };
   }
-  return { manifest: value.value, manifest_sha256 };
+  return { manifest: value.value as Manifest, manifest_sha256 };
 }
 
 /** The manifest's bytes are one text only: the canonical form (RFC 8785) of what they say. */

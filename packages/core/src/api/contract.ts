@@ -1,4 +1,4 @@
-import Type, { type Static, type TSchema } from "typebox";
+import { type Static, type TSchema, Type } from "../schema.ts";
 import { DIGEST_PATTERN } from "../canonical.ts";
 import { AGENT_ID_PATTERN, ULID_PATTERN } from "../ids.ts";
 import { FILE_NAME_PATTERN } from "../bundle/manifest.ts";

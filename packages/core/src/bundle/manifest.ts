@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import { type Static, type TSchema, Type } from "../schema.ts";
 import { DIGEST_PATTERN, canonicalJson } from "../canonical.ts";
 import { failureReasons } from "../run/event.ts";
 
@@ -9,7 +9,7 @@ import { failureReasons } from "../run/event.ts";
 const closed = { additionalProperties: false };
 const Digest = Type.String({ pattern: DIGEST_PATTERN });
 const Time = Type.String();
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Reason = Type.Enum([...failureReasons]);
 
 export const ExitSchema = Type.Object({ code: Nullable(Type.Integer()), signal: Nullable(Type.String()) }, closed);

@@ -1,6 +1,5 @@
-import { Compile } from "typebox/compile";
 import type { Grant, Report } from "../api/contract.ts";
-import { type Manifest, ManifestSchema } from "../bundle/manifest.ts";
+import type { Manifest } from "../bundle/manifest.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { CommandSpec } from "../workflow/spec.ts";
 import { emptyResult } from "./apply.ts";
@@ -28,17 +27,18 @@ export type Granted = Pick<
   readonly commands: readonly CommandSpec[];
 };
 
-const manifestForm = Compile(ManifestSchema);
+/** What reading a report needs of its platform. */
+export interface ReportTools {
+  readonly sha256: (text: string) => string;
+  /** Where and how a value differs from `ManifestSchema`; null where it fits. */
+  readonly manifestFlaw: (value: unknown) => string | null;
+}
 
 /**
- * Reads a report. `sha256` hashes the manifest's text as it came. The daemon decides by this alone and opens no
+ * Reads a report. The daemon decides by this alone and opens no
  * bundle: a manifest that names another grant, or claims a success that its own exits deny, is refused.
  */
-export function readReport(
-  report: Report,
-  granted: Granted,
-  sha256: (text: string) => string,
-): Result<ExecReport, Refusal> {
+export function readReport(report: Report, granted: Granted, tools: ReportTools): Result<ExecReport, Refusal> {
   switch (report.kind) {
     case "handed_back":
     case "lost":
@@ -46,19 +46,17 @@ export function readReport(
     case "no_bundle":
       return ok({ kind: "ended", outcome: "failed", reason: "bundle_unwritable", result: emptyResult(report.message) });
     case "manifest":
-      return readManifest(report.manifest, granted, sha256(report.manifest));
+      return readManifest(report.manifest, granted, tools);
   }
 }
 
-function readManifest(text: string, granted: Granted, manifest_sha256: string): Result<ExecReport, Refusal> {
+function readManifest(text: string, granted: Granted, tools: ReportTools): Result<ExecReport, Refusal> {
   let manifest: Manifest;
   try {
     const value: unknown = JSON.parse(text);
-    if (!manifestForm.Check(value)) {
-      const [first] = manifestForm.Errors(value);
-      return invalid(`the manifest has the wrong form at ${first?.instancePath || "/"}: ${first?.message ?? "?"}`);
-    }
-    manifest = value;
+    const flaw = tools.manifestFlaw(value);
+    if (flaw !== null) return invalid(`the manifest has the wrong form: ${flaw}`);
+    manifest = value as Manifest;
   } catch {
     return invalid("the manifest is not JSON");
   }
@@ -77,7 +75,7 @@ function readManifest(text: string, granted: Granted, manifest_sha256: string): 
   if (manifest.agent.agent_id !== granted.agent_id)
     return invalid(`the manifest is of agent ${manifest.agent.agent_id}`);
   const result: ExecResult = {
-    manifest_sha256,
+    manifest_sha256: tools.sha256(text),
     exits: manifest.commands.map(({ exit }) => exit),
     outputs: manifest.outputs,
     started_at: manifest.started_at,

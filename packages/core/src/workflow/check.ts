@@ -1,8 +1,8 @@
-import type { TSchema } from "typebox";
 import { pointerTo } from "../pointer.ts";
 import type { ProblemCode } from "../problem.ts";
 import { quote } from "../quote.ts";
 import { assert } from "../result.ts";
+import type { TSchema } from "../schema.ts";
 import { suggest } from "../suggest.ts";
 import { isWellFormed } from "../utf8.ts";
 import { type Report, found } from "./found.ts";

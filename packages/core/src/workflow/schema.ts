@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import { type Static, Type } from "../schema.ts";
 import { DURATION_PATTERN } from "../duration.ts";
 import { STAGE_ID_PATTERN } from "../ids.ts";
 

@@ -1,7 +1,14 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { type Input, type Problem, ProblemError, type Route, type RouteName, routes } from "orchestrator-core";
-import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import {
+  type Input,
+  type Problem,
+  ProblemError,
+  type Route,
+  type RouteName,
+  routes,
+  type TSchema,
+} from "orchestrator-core";
+import { makeForm } from "../form.ts";
 import type { Owner } from "../owner/owner.ts";
 import { authorize, makeAuthenticator } from "./auth.ts";
 import type { Handlers, RequestContext } from "./handlers.ts";
@@ -119,21 +126,13 @@ function contextOf(
 
 /** The contract's own schemas, compiled by TypeBox; numbers in a query come as text. */
 function validator(schema: TSchema, part: string): (data: unknown) => { value: unknown } | { error: Error } {
-  const form = Compile(schema);
+  const form = makeForm(schema);
   return (data) => {
     const value = part === "querystring" ? withNumbers(schema, data) : data;
-    if (form.Check(value)) return { value };
-    const problems = form.Errors(value).map(
-      ({ instancePath, message }): Problem => ({
-        code: "bad-request",
-        message: `${part}${instancePath}: ${message}`,
-        place: { path: instancePath },
-      }),
+    const [first, ...rest] = form(value).map(
+      ({ path, message }): Problem => ({ code: "bad-request", message: `${part}${path}: ${message}`, place: { path } }),
     );
-    const [first, ...rest] = problems;
-    return {
-      error: new ProblemError(first ?? { code: "bad-request", message: `the ${part} has the wrong form` }, ...rest),
-    };
+    return first === undefined ? { value } : { error: new ProblemError(first, ...rest) };
   };
 }
 

@@ -23,7 +23,10 @@ beforeAll(async () => {
   prepareState(state);
   world = await World.open();
   const options = { workspace_roots: [state], policy_digest: "0".repeat(64), store: "memory", onStop: () => {} };
-  server = makeServer(world.owner, makeHandlers(world.owner, options), { state, onError: (error) => internal.push(error) });
+  server = makeServer(world.owner, makeHandlers(world.owner, options), {
+    state,
+    onError: (error) => internal.push(error),
+  });
   url = await server.listen({ host: "127.0.0.1", port: 0 });
 });
 
@@ -36,8 +39,18 @@ afterAll(async () => {
 async function call(
   method: string,
   path: string,
-  { role = "operator", body, headers = {} }: { role?: Role | null; body?: unknown; headers?: Record<string, string> } = {},
-): Promise<{ status: number; type: string; text: string; json: () => ProblemDocument & Record<string, unknown>; headers: Headers }> {
+  {
+    role = "operator",
+    body,
+    headers = {},
+  }: { role?: Role | null; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<{
+  status: number;
+  type: string;
+  text: string;
+  json: () => ProblemDocument & Record<string, unknown>;
+  headers: Headers;
+}> {
   const reply = await fetch(url + path, {
     method,
     headers: {
@@ -71,7 +84,11 @@ describe("who may call", () => {
       const body = route.method === "POST" ? {} : undefined;
       const none = await call(route.method, pathOf(route), { role: null, body });
       expect([none.status, none.json().code]).toEqual([401, "unauthorized"]);
-      const forged = await call(route.method, pathOf(route), { role: null, body, headers: { authorization: `Bearer ${"x".repeat(43)}` } });
+      const forged = await call(route.method, pathOf(route), {
+        role: null,
+        body,
+        headers: { authorization: `Bearer ${"x".repeat(43)}` },
+      });
       expect(forged.status).toBe(401);
       for (const role of roles.filter((candidate) => !route.roles!.includes(candidate))) {
         const wrong = await call(route.method, pathOf(route), { role, body });
@@ -81,7 +98,8 @@ describe("who may call", () => {
   }
 
   test("livez, readyz and the OpenAPI text are open", async () => {
-    for (const path of ["/livez", "/readyz", "/openapi.json"]) expect((await call("GET", path, { role: null })).status).toBe(200);
+    for (const path of ["/livez", "/readyz", "/openapi.json"])
+      expect((await call("GET", path, { role: null })).status).toBe(200);
   });
 });
 
@@ -113,7 +131,10 @@ describe("what is answered", () => {
   });
 
   test("a shell without allow_shell is denied, and a proposer's allow_shell waits for a person", async () => {
-    const shell = (allow_shell: boolean) => ({ name: "w", stages: { a: { exec: [{ argv: ["bash", "-c", "true"], allow_shell }] } } });
+    const shell = (allow_shell: boolean) => ({
+      name: "w",
+      stages: { a: { exec: [{ argv: ["bash", "-c", "true"], allow_shell }] } },
+    });
     const denied = await call("POST", "/v1/runs", { body: { workflow: shell(false) } });
     expect([denied.status, denied.json().code]).toEqual([422, "shell-denied"]);
     const asked = await call("POST", "/v1/runs", { role: "proposer", body: { workflow: shell(true) } });
@@ -125,9 +146,13 @@ describe("what is answered", () => {
     const answer = { decision: "approve", ...view.stages[0]!.question };
     const body = { decision: answer.decision, subject: answer.subject, digest: answer.digest };
     expect((await call("POST", `/v1/runs/${run_id}/stages/a/decide`, { role: "proposer", body })).status).toBe(403);
-    const stale = await call("POST", `/v1/runs/${run_id}/stages/a/decide`, { body: { ...body, digest: "0".repeat(64) } });
+    const stale = await call("POST", `/v1/runs/${run_id}/stages/a/decide`, {
+      body: { ...body, digest: "0".repeat(64) },
+    });
     expect([stale.status, stale.json().code]).toEqual([409, "approval-stale"]);
-    expect((await call("POST", `/v1/runs/${run_id}/stages/a/decide`, { body })).json()).toMatchObject({ status: "queued" });
+    expect((await call("POST", `/v1/runs/${run_id}/stages/a/decide`, { body })).json()).toMatchObject({
+      status: "queued",
+    });
     await call("POST", `/v1/runs/${run_id}/cancel`, { body: {} });
   });
 
@@ -178,9 +203,13 @@ describe("what is answered", () => {
   });
 
   test("the OpenAPI text names every route, and its schemas are closed", async () => {
-    const text = (await call("GET", "/openapi.json")).json() as unknown as { openapi: string; paths: Record<string, object> };
+    const text = (await call("GET", "/openapi.json")).json() as unknown as {
+      openapi: string;
+      paths: Record<string, object>;
+    };
     expect(text.openapi).toBe("3.1.0");
-    for (const route of Object.values(routes)) expect(text.paths[route.path]).toHaveProperty(route.method.toLowerCase());
+    for (const route of Object.values(routes))
+      expect(text.paths[route.path]).toHaveProperty(route.method.toLowerCase());
   });
 });
 
@@ -198,7 +227,9 @@ describe("streams", () => {
     const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
     expect(ids).toEqual(ids.map((_, i) => i + 1));
     expect(text).toContain("event: run_settled");
-    const resumed = await call("GET", `/v1/runs/${run_id}/events`, { headers: { "last-event-id": String(ids.length - 1) } });
+    const resumed = await call("GET", `/v1/runs/${run_id}/events`, {
+      headers: { "last-event-id": String(ids.length - 1) },
+    });
     expect([...resumed.text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))).toEqual([ids.length]);
   });
 

@@ -58,7 +58,10 @@ describe("a run", () => {
   test("a parked claim whose caller went away is given nothing", async () => {
     const world = await World.open();
     const gone = new AbortController();
-    const parked = world.owner.claim({ agent_id: "a1", request_id: "r", jobs_max: 1, wait_ms: 30_000, labels: [] }, gone.signal);
+    const parked = world.owner.claim(
+      { agent_id: "a1", request_id: "r", jobs_max: 1, wait_ms: 30_000, labels: [] },
+      gone.signal,
+    );
     gone.abort();
     expect(await parked).toEqual([]);
     await world.submit({ a: exec() });
@@ -349,7 +352,8 @@ describe("the records", () => {
     await world.clock.advance(250);
     let rows = 0;
     for (const { stages, jobs, artifacts } of world.portions) {
-      rows += stages.length + jobs.length + artifacts.length + stages.reduce((sum, stage) => sum + stage.requires.length, 0);
+      rows +=
+        stages.length + jobs.length + artifacts.length + stages.reduce((sum, stage) => sum + stage.requires.length, 0);
       for (const job of jobs) expect(job.exists).toBe(false);
       for (const stage of stages) expect(stage.exists).toBe(false);
     }
@@ -361,7 +365,9 @@ describe("the records", () => {
     const world = await World.open();
     await world.submit(chain);
     await world.clock.advance(250);
-    expect(world.portions.flatMap(({ stages }) => stages.map(({ record }) => [record.stage_id, record.status]))).toEqual([
+    expect(
+      world.portions.flatMap(({ stages }) => stages.map(({ record }) => [record.stage_id, record.status])),
+    ).toEqual([
       ["a", "queued"],
       ["b", "pending"],
       ["c", "pending"],
@@ -393,7 +399,9 @@ describe("the records", () => {
     await world.crash();
     world.portions.length = 0;
     await world.clock.advance(250);
-    const written = world.portions.flatMap(({ stages }) => stages.map(({ record, exists }) => [record.stage_id, record.status, exists]));
+    const written = world.portions.flatMap(({ stages }) =>
+      stages.map(({ record, exists }) => [record.stage_id, record.status, exists]),
+    );
     expect(written.sort((a, b) => String(a).localeCompare(String(b)))).toEqual([
       ["a", "succeeded", true],
       ["b", "queued", true],

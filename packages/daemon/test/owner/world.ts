@@ -10,6 +10,7 @@ import {
   policyDigest,
   type Report,
 } from "orchestrator-core";
+import { manifestFlaw } from "../../src/form.ts";
 import { Owner } from "../../src/owner/owner.ts";
 import { type MemoryDisk, newMemoryDisk, openMemoryStore } from "../../src/store/memory-store.ts";
 import { type Commit, CommitFailed, type Portion, type Store } from "../../src/store/store.ts";
@@ -116,8 +117,10 @@ export class World {
       {
         store: watched,
         clock: this.clock,
-        random: (count) => new Uint8Array(count).map((_, i) => (i === count - 1 ? ++this.#ids : this.#ids >> (8 * (count - 1 - i)))),
+        random: (count) =>
+          new Uint8Array(count).map((_, i) => (i === count - 1 ? ++this.#ids : this.#ids >> (8 * (count - 1 - i)))),
         sha256: (text) => createHash("sha256").update(text).digest("hex"),
+        manifestFlaw,
         log: () => {},
         onBroken: (message) => {
           this.broken = message;
