@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundlePath, type Manifest } from "orchestrator-core";
@@ -21,11 +31,21 @@ export interface Place {
 
 export function makePlace(): Place {
   const top = realpathSync(mkdtempSync(join(tmpdir(), "agent-test-")));
+  onTestFinished(() => removeTree(top));
   const place = { state: join(top, "state"), workspace: join(top, "workspace") };
   mkdirSync(join(place.state, "tokens"), { recursive: true, mode: 0o700 });
   mkdirSync(place.workspace);
   writeFileSync(join(place.state, "tokens", "agent"), "secret-of-the-agent\n", { mode: 0o600 });
   return place;
+}
+
+/** Bundles are read-only, which stops anyone but root from removing them as they are. */
+function removeTree(top: string): void {
+  chmodSync(top, 0o700);
+  for (const entry of readdirSync(top, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeTree(join(top, entry.name));
+  }
+  rmSync(top, { recursive: true, force: true });
 }
 
 export interface Scene extends Place {

@@ -1,5 +1,6 @@
 import {
   apply,
+  AssertionFailed,
   digestOf,
   makePlan,
   MemoryRun,
@@ -8,7 +9,7 @@ import {
   type RunEvent,
   type WorkflowSpec,
 } from "orchestrator-core";
-import type { Store } from "../store/store.ts";
+import { type Store, StoreDamaged } from "../store/store.ts";
 
 /** The run's journal or its workflow cannot be read. The run is set aside; the others go on. */
 export class RunUnreadable extends Error {
@@ -58,9 +59,9 @@ const PLANS_MAX = 32;
 
 /** Replays a run's journal. Null where it has none. Throws `RunUnreadable`. */
 export async function loadRun(store: Store, plans: Plans, run_id: string, now: number): Promise<MemoryRun | null> {
-  const rows = await store.journal(run_id, 0);
-  if (rows.length === 0) return null;
   try {
+    const rows = await store.journal(run_id, 0);
+    if (rows.length === 0) return null;
     const events = rows.flatMap((row) => JSON.parse(row.events) as Recorded[]);
     const [created] = events;
     if (created?.type !== "run_created") throw new RunUnreadable("its journal does not begin with run_created");
@@ -73,7 +74,9 @@ export async function loadRun(store: Store, plans: Plans, run_id: string, now: n
     return run;
   } catch (error) {
     if (error instanceof RunUnreadable) throw error;
-    throw new RunUnreadable(error instanceof Error ? error.message : String(error), { cause: error });
+    // a store that does not answer is nothing that is wrong with this run
+    if (!(error instanceof StoreDamaged || error instanceof SyntaxError || error instanceof AssertionFailed)) throw error;
+    throw new RunUnreadable(error.message, { cause: error });
   }
 }
 
