@@ -18,6 +18,7 @@ export * from "./result.ts";
 export * from "./run/apply.ts";
 export * from "./run/cells.ts";
 export * from "./run/event.ts";
+export * from "./run/reach.ts";
 export * from "./run/readiness.ts";
 export * from "./run/report.ts";
 export * from "./run/run.ts";

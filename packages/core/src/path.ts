@@ -20,3 +20,7 @@ export function baseName(path: string): string {
   const parts = path.split(/[/\\]/).filter((part) => part !== "" && part !== ".");
   return parts.at(-1) ?? "";
 }
+
+/** Whether an absolute, normal path is `root` or lies beneath it. */
+export const liesBeneath = (root: string, path: string): boolean =>
+  path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);

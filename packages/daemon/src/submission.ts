@@ -1,6 +1,6 @@
 import { realpathSync, statSync } from "node:fs";
-import { isAbsolute, relative, resolve } from "node:path";
-import { type Actor, judgeWorkflow, parseWorkflow, type Problem, ProblemError } from "orchestrator-core";
+import { resolve } from "node:path";
+import { type Actor, judgeWorkflow, liesBeneath, parseWorkflow, type Problem, ProblemError } from "orchestrator-core";
 import type { Submission } from "./owner/owner.ts";
 
 /** Turns the body of a submit into a submission, or into every problem that it has. */
@@ -42,7 +42,7 @@ export function resolveWorkspace(path: string, roots: readonly string[]): string
       hint: "create it first, or name another with --workspace",
     });
   }
-  if (!roots.some((root) => isBeneath(realpathSync(root), real))) {
+  if (!roots.some((root) => liesBeneath(realpathSync(root), real))) {
     throw new ProblemError({
       code: "workspace-outside",
       message: `workspace ${real} is not beneath ${roots.join(" or ")}`,
@@ -51,9 +51,4 @@ export function resolveWorkspace(path: string, roots: readonly string[]): string
     });
   }
   return real;
-}
-
-function isBeneath(root: string, path: string): boolean {
-  const way = relative(root, path);
-  return way === "" || (!way.startsWith("..") && !isAbsolute(way)) || (way.startsWith("..") && /^\.\.[^/]/.test(way));
 }

@@ -167,6 +167,9 @@ export const GrantSchema = Type.Object(
 /** A lease of a job, and all that an agent needs to run it. */
 export type Grant = Static<typeof GrantSchema>;
 
+/** Only jobs whose workspace lies beneath one of these are granted; any, where it is left out. Absolute paths. */
+const WorkspaceRoots = Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 4_096 }), { maxItems: 64 }));
+
 export const ClaimBodySchema = Type.Object(
   {
     agent_id: AgentId,
@@ -176,6 +179,7 @@ export const ClaimBodySchema = Type.Object(
     /** How long the daemon may keep the request while nothing is queued. */
     wait_ms: Type.Integer({ minimum: 0, maximum: 60_000 }),
     labels: Type.Array(Type.String(), { maxItems: 64 }),
+    workspace_roots: WorkspaceRoots,
   },
   closed,
 );
@@ -241,6 +245,7 @@ export const CompleteBodySchema = Type.Object(
         {
           jobs_max: Type.Integer({ minimum: 1, maximum: 256 }),
           labels: Type.Array(Type.String(), { maxItems: 64 }),
+          workspace_roots: WorkspaceRoots,
         },
         closed,
       ),

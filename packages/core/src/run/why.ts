@@ -1,6 +1,7 @@
 import type { Why } from "../api/contract.ts";
 import { formatDuration } from "../duration.ts";
 import { unreachable } from "../result.ts";
+import { type AgentReach, hasLabels, mayTake } from "./reach.ts";
 import { readiness } from "./readiness.ts";
 import { cancelIsDue, type Run, type StageRun } from "./run.ts";
 
@@ -9,7 +10,7 @@ export interface WhyContext {
   /** Monotonic ms. */
   readonly now: number;
   /** The agents heard of lately, with their labels. */
-  readonly agents: readonly { readonly agent_id: string; readonly labels: readonly string[] }[];
+  readonly agents: readonly (AgentReach & { readonly agent_id: string })[];
 }
 
 /** Why a stage is in the state that it is in: asks the scheduler's own function, so the two cannot disagree. */
@@ -28,12 +29,18 @@ export function why(run: Run, number: number, context: WhyContext): Why {
       return pending(run, stage, say, context);
     case "queued": {
       const labels = spec.kind === "exec" ? spec.labels : [];
-      const able = context.agents.filter((agent) => labels.every((label) => agent.labels.includes(label)));
+      const { workspace } = run.head;
+      const able = context.agents.filter((agent) => mayTake(agent, labels, workspace));
       if (context.agents.length === 0)
         return say("it is queued, and no agent asks for work", [], "start one: orchestrator up");
       if (able.length === 0) {
+        const none = `it is queued, and none of ${context.agents.length} agents`;
+        if (context.agents.some((agent) => hasLabels(agent, labels))) {
+          const hint = "start an agent with a --workspace-root above it";
+          return say(`${none} may enter the workspace ${workspace}`, [{ kind: "workspace", text: workspace }], hint);
+        }
         return say(
-          `it is queued, and none of ${context.agents.length} agents has the labels ${labels.join(", ")}`,
+          `${none} has the labels ${labels.join(", ")}`,
           labels.map((label) => ({ kind: "label", text: label })),
         );
       }

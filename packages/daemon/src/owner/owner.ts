@@ -2,6 +2,7 @@ import {
   apply,
   bundlePath,
   type Actor,
+  type AgentReach,
   cancelIsDue,
   canonicalJson,
   checkHolder,
@@ -88,7 +89,7 @@ export interface Submission {
 
 interface Agent {
   readonly agent_id: string;
-  labels: readonly string[];
+  reach: AgentReach;
   seen: number;
   readonly held: Map<string, HeldExec>;
 }
@@ -102,7 +103,7 @@ interface HeldExec {
 
 interface ClaimWish {
   readonly agent: Agent;
-  readonly body: Pick<ClaimBody, "request_id" | "jobs_max" | "labels">;
+  readonly body: Pick<ClaimBody, "request_id" | "jobs_max"> & AgentReach;
 }
 
 const AGENT_SEEN_MS = 90_000;
@@ -306,7 +307,9 @@ export class Owner {
     const run = await this.#find(run_id);
     const number = this.#stageNumber(run, stage_id);
     const now = this.#ports.clock.now();
-    const agents = [...this.#agents.values()].filter((agent) => now - agent.seen < AGENT_SEEN_MS);
+    const agents = [...this.#agents.values()]
+      .filter((agent) => now - agent.seen < AGENT_SEEN_MS)
+      .map(({ agent_id, reach }) => ({ agent_id, ...reach }));
     return this.#read(run, () => why(run, number, { now, agents }));
   }
 
@@ -400,7 +403,7 @@ export class Owner {
 
   async claim(body: ClaimBody, signal?: AbortSignal): Promise<readonly Grant[]> {
     this.#checkAccepting();
-    const agent = this.#agent(body.agent_id, body.labels);
+    const agent = this.#agent(body.agent_id, reachOf(body));
     const before = this.#grantsOf(agent, body.request_id);
     const grants = before.length > 0 ? before : this.#grant(agent, body);
     if (grants.length > 0 || body.wait_ms === 0) {
@@ -451,7 +454,7 @@ export class Owner {
 
   async complete(body: CompleteBody): Promise<CompleteReply> {
     this.#checkAccepting();
-    const agent = this.#agent(body.agent_id, body.claim?.labels ?? null);
+    const agent = this.#agent(body.agent_id, body.claim ? reachOf(body.claim) : null);
     for (const { run_id } of body.completions) if (!this.#runs.has(run_id)) await this.#findQuietly(run_id);
     const outcomes = body.completions.map((completion) => this.#complete(body.agent_id, completion));
     let jobs: readonly Grant[] = [];
@@ -652,10 +655,10 @@ export class Owner {
     });
   }
 
-  #grant(agent: Agent, { request_id, jobs_max, labels }: ClaimWish["body"]): readonly Grant[] {
+  #grant(agent: Agent, { request_id, jobs_max, ...reach }: ClaimWish["body"]): readonly Grant[] {
     const grants: Grant[] = [];
     while (grants.length < jobs_max && !this.#closed) {
-      const next = this.#queue.take(labels);
+      const next = this.#queue.take(reach);
       if (next === undefined) break;
       const { run, number } = next;
       const events = this.#decide(run, {
@@ -726,13 +729,13 @@ export class Owner {
     };
   }
 
-  #agent(agent_id: string, labels: readonly string[] | null): Agent {
+  #agent(agent_id: string, reach: AgentReach | null): Agent {
     let agent = this.#agents.get(agent_id);
     if (agent === undefined) {
-      agent = { agent_id, labels: labels ?? [], seen: 0, held: new Map() };
+      agent = { agent_id, reach: reach ?? { labels: [] }, seen: 0, held: new Map() };
       this.#agents.set(agent_id, agent);
     }
-    if (labels !== null) agent.labels = labels;
+    if (reach !== null) agent.reach = reach;
     agent.seen = this.#ports.clock.now();
     return agent;
   }
@@ -846,6 +849,8 @@ function must<T>(result: Result<T, Problem>): T {
   if (!result.ok) throw new ProblemError(result.error);
   return result.value;
 }
+
+const reachOf = ({ labels, workspace_roots }: AgentReach): AgentReach => ({ labels, workspace_roots });
 
 const isDue = ({ run, number }: HeldExec): boolean => cancelIsDue(run, run.stage(number));
 

@@ -1,4 +1,4 @@
-import type { MemoryRun } from "orchestrator-core";
+import { type AgentReach, mayTake, type MemoryRun } from "orchestrator-core";
 
 /** A stage_run that was queued. Checked again when it is taken: it may have been cancelled or granted since. */
 export interface Queued {
@@ -7,32 +7,33 @@ export interface Queued {
 }
 
 /**
- * What waits for an agent, first come first served, apart by the labels that an agent must have, so that a claim
- * never walks over jobs that it cannot take.
+ * What waits for an agent, first come first served, in lanes of equal labels and workspace, so that a claim never
+ * walks over jobs that it cannot take.
  */
 export class JobQueue {
-  readonly #lanes = new Map<string, { readonly labels: readonly string[]; readonly jobs: Fifo<Queued> }>();
+  readonly #lanes = new Map<string, { labels: readonly string[]; workspace: string; jobs: Fifo<Queued> }>();
 
   push(run: MemoryRun, number: number): void {
     const { spec } = run.plan.stages[number]!;
     const labels = spec.kind === "exec" ? spec.labels : [];
-    const key = labels.length === 0 ? "" : [...labels].sort().join("\n");
+    const { workspace } = run.head;
+    const key = [workspace, ...[...labels].sort()].join("\n");
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { labels, jobs: new Fifo() };
+      lane = { labels, workspace, jobs: new Fifo() };
       this.#lanes.set(key, lane);
     }
     lane.jobs.push({ run, number });
   }
 
-  /** The next job that an agent with these labels may take. */
-  take(labels: readonly string[]): Queued | undefined {
+  /** The next job that an agent with this reach may take. */
+  take(reach: AgentReach): Queued | undefined {
     for (const [key, lane] of this.#lanes) {
-      if (!lane.labels.every((label) => labels.includes(label))) continue;
+      if (!mayTake(reach, lane.labels, lane.workspace)) continue;
       for (let next = lane.jobs.shift(); next !== undefined; next = lane.jobs.shift()) {
         if (next.run.stage(next.number).state.status === "queued" && next.run.head.stopping === null) return next;
       }
-      if (key !== "") this.#lanes.delete(key);
+      this.#lanes.delete(key);
     }
     return undefined;
   }

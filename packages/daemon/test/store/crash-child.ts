@@ -102,6 +102,10 @@ async function projectOn(store: Store, history: History): Promise<never> {
       known = new Set((await store.projected(runId(run)))?.stages.keys());
       existing.set(run, known);
     }
+    if (turn % 25 === 24) {
+      await store.dropRecords(runId(run));
+      known.clear();
+    }
     const missing = [...stagesOf(run).keys()].filter((name) => !known.has(name));
     const added = missing.slice(0, turn % 2 === 0 ? missing.length : 3);
     await store.project(portionOf(run, turn, known, added));

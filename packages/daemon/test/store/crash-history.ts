@@ -42,11 +42,11 @@ export function makeHistory(): History {
 export const workflowText = (run: number): string =>
   run % 4 === 0 ? '{"shared":true}' : run % 5 === 0 ? `{"big":"${"🚀".repeat(BIG / 2)}${run % 15}"}` : `{"run":${run}}`;
 
-/** Each stage requires the three before it; every seventh run has more edges than one transaction takes. */
+/** Each stage requires the three before it; every seventh run has more edges, and stages to drop, than a transaction takes. */
 export function stagesOf(run: number): Map<string, readonly string[]> {
   const wide = run % 7 === 0;
-  const names = Array.from({ length: wide ? 34 : 8 }, (_, i) => `s${i}`);
-  return new Map(names.map((name, i) => [name, names.slice(wide ? 0 : Math.max(0, i - 3), i)]));
+  const names = Array.from({ length: wide ? 60 : 8 }, (_, i) => `s${i}`);
+  return new Map(names.map((name, i) => [name, names.slice(Math.max(0, i - (wide ? 12 : 3)), i)]));
 }
 
 /** The records of a run at `seq`: those that exist are changed, `others` are added. */

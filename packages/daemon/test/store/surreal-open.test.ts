@@ -3,14 +3,16 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { StoreDamaged, StoreUnusable } from "../../src/store/store.ts";
+import { CommitFailed, StoreDamaged, StoreUnusable } from "../../src/store/store.ts";
 import { splitText } from "../../src/store/surreal-commit.ts";
+import { dropStatements } from "../../src/store/surreal-drop.ts";
 import { parseLocation, prepareDirectory } from "../../src/store/surreal-location.ts";
 import { connect } from "../../src/store/surreal-open.ts";
 import { migrate, migrations } from "../../src/store/surreal-schema.ts";
 import { openSurrealStore, takeStore } from "../../src/store/surreal-store.ts";
+import { retryConflicts, writeBlock } from "../../src/store/surreal-write.ts";
 import { kill, makeProgram } from "./child.ts";
-import { commit, digest, row, runId, submit } from "./fixtures.ts";
+import { commit, digest, fresh, portion, row, runId, submit } from "./fixtures.ts";
 import { type Host, makeHost } from "./remote-store.ts";
 
 const start = await makeProgram("store-host");
@@ -177,6 +179,38 @@ test("what a crash cut off is finished or removed at the next start", async () =
   expect(await next.query("RETURN array::distinct(SELECT VALUE id[0] FROM workflow_part)")).toEqual([[digest(kept)]]);
   expect(await next.workflow(digest(kept))).toBe(kept);
   await next.close();
+});
+
+test("a drop that was cut off at any of its transactions is finished at the next start", async () => {
+  const names = Array.from({ length: 130 }, (_, i) => `s${i}`);
+  const stages = Object.fromEntries(names.map((name, i) => [name, names.slice(Math.max(0, i - 2), i)]));
+  const transactions = dropStatements(runId(1), names, {});
+  expect(transactions.length).toBeGreaterThan(3);
+  for (let done = 1; done < transactions.length; done++) {
+    const connection = await connect("mem://");
+    const store = await takeStore(connection);
+    await store.commit(submit(1));
+    await store.project(portion(1, { stages: fresh(1, stages), complete: true }));
+    for (const statements of transactions.slice(0, done)) await writeBlock(connection.db, statements);
+    const next = await takeStore(connection);
+    expect(await next.projected(runId(1))).toBeNull();
+    expect(await next.query("RETURN [count(SELECT * FROM stage_run), count(SELECT * FROM requires)]")).toEqual([
+      [0, 0],
+    ]);
+    expect(await next.activeRuns()).toEqual([runId(1)]);
+    await next.close();
+  }
+});
+
+test("a write that conflicts is tried again, and no other", async () => {
+  const outcomes: CommitFailed["outcome"][] = ["conflict", "conflict", "unknown"];
+  const write = async (): Promise<void> => {
+    const outcome = outcomes.shift();
+    if (outcome !== undefined) throw new CommitFailed(outcome, outcome);
+  };
+  await expect(retryConflicts(write)).rejects.toMatchObject({ outcome: "unknown" });
+  outcomes.push("conflict");
+  await expect(retryConflicts(write)).resolves.toBeUndefined();
 });
 
 test("closing waits for what is being written", async () => {
