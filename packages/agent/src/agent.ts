@@ -73,7 +73,10 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     log,
     tuning,
     agent_id,
-    labels: options.labels,
+    reach: {
+      labels: options.labels,
+      workspace_roots: options.workspace_roots.map((root) => files.realpath(root) ?? root),
+    },
     free: slots.free,
     wanted: () => (mode === "working" && adopted ? slots.free() + tuning.prefetch(options.slots) : 0),
     running: slots.running,

@@ -12,7 +12,8 @@ import type { Tuning } from "./tuning.ts";
  * 1. At most one request that claims is under way, so the daemon can never grant more than was wanted.
  * 2. At most one `complete` is under way; what ends meanwhile goes into the next one. It claims as well, unless a
  *    claim is parked: so each stage of a chain costs one request.
- * 3. A claim is parked only while a slot is free, nothing is being reported, and what runs is not about to end.
+ * 3. A claim is parked only while a slot is free, nothing is being reported, and what runs is not about to end. But an
+ *    answer that gave all that was asked for is followed by the next claim at once: there may be more.
  * 4. A request that got no answer is repeated with its request_id until it is answered.
  */
 export interface Exchange {
@@ -29,7 +30,8 @@ export interface ExchangeParts {
   readonly log: Log;
   readonly tuning: Tuning;
   readonly agent_id: string;
-  readonly labels: readonly string[];
+  /** Which jobs it can take. */
+  readonly reach: { readonly labels: readonly string[]; readonly workspace_roots: readonly string[] };
   /** Slots without a job, running or waiting. */
   readonly free: () => number;
   /** How many jobs to ask for: free slots and those beyond. 0 when none are wanted. */
@@ -47,7 +49,7 @@ const JOBS_MAX = 256;
 export function makeExchange(parts: ExchangeParts): Exchange {
   const { link, log, tuning, agent_id } = parts;
   const { clock, random } = parts.ports;
-  const labels = [...parts.labels];
+  const reach = { labels: [...parts.reach.labels], workspace_roots: [...parts.reach.workspace_roots] };
   const outbox: Completion[] = [];
   let under_way: readonly Completion[] = [];
   let completing = false;
@@ -57,6 +59,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
   /** How many of the outbox go one by one, since together they were refused. */
   let singly = 0;
   let heard = clock.now();
+  let full = false;
   let clear = (): void => undefined;
 
   const requestId = (): string => makeUlid(clock.wall(), random(10));
@@ -69,13 +72,14 @@ export function makeExchange(parts: ExchangeParts): Exchange {
       return;
     }
     if (claiming || parts.free() <= 0 || parts.wanted() <= 0) return;
-    const settle_ms = parts.running() === 0 ? 0 : heard + tuning.settle_ms() - clock.now();
+    const settle_ms = parts.running() === 0 || full ? 0 : heard + tuning.settle_ms() - clock.now();
     if (settle_ms <= 0) void claim();
     else clear = clock.after(settle_ms, nudge);
   }
 
-  function take(grants: readonly Grant[], sent: number): void {
+  function take(grants: readonly Grant[], sent: number, asked: number): void {
     heard = clock.now();
+    full = asked > 0 && grants.length >= asked;
     for (const grant of grants) lease_ms = grant.lease_ms;
     parts.take(grants, sent);
   }
@@ -83,12 +87,12 @@ export function makeExchange(parts: ExchangeParts): Exchange {
   async function claim(): Promise<void> {
     claiming = true;
     const wait_ms = Math.min(times.claim_wait_ms_max, Math.floor(lease_ms / 2));
-    const body = { agent_id, request_id: requestId(), jobs_max: Math.min(parts.wanted(), JOBS_MAX), wait_ms, labels };
+    const body = { agent_id, request_id: requestId(), jobs_max: Math.min(parts.wanted(), JOBS_MAX), wait_ms, ...reach };
     const answer = await link.askUntilAnswered("claim", { body }, wait_ms + times.answer_ms);
     if (answer === null) return;
     if (answer.result.ok) {
       const { jobs } = answer.result.value;
-      take(jobs, answer.sent);
+      take(jobs, answer.sent, body.jobs_max);
       // an empty answer that came at once would have us ask for ever
       const hasty = jobs.length === 0 && clock.now() - answer.sent < wait_ms / 2;
       empty_claims = hasty ? empty_claims + 1 : 0;
@@ -122,7 +126,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
       agent_id,
       request_id: requestId(),
       completions,
-      ...(jobs_max > 0 ? { claim: { jobs_max, labels } } : {}),
+      ...(jobs_max > 0 ? { claim: { jobs_max, ...reach } } : {}),
     };
     const answer = await link.askUntilAnswered("complete", { body }, times.lease_ms_assumed);
     if (answer === null) return;
@@ -131,7 +135,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
       tuning.exchangeTook(clock.now() - answer.sent);
       const { outcomes, jobs } = answer.result.value;
       const byExec = new Map(outcomes.map((outcome) => [outcome.exec_id, outcome]));
-      take(jobs, answer.sent);
+      take(jobs, answer.sent, jobs_max);
       for (const completion of completions) settle(completion, byExec.get(completion.exec_id));
     } else if (completions.length > 1) {
       outbox.unshift(...completions);

@@ -1,8 +1,17 @@
 import { dirname, join } from "node:path";
-import { type CommandSpec, err, execPlace, type Finding, type Grant, judgeCommand } from "orchestrator-core";
-import { ok, type ProblemCode, type Result } from "orchestrator-core";
+import {
+  type CommandSpec,
+  err,
+  execPlace,
+  type Finding,
+  type Grant,
+  judgeCommand,
+  liesBeneath,
+  ok,
+  type ProblemCode,
+  type Result,
+} from "orchestrator-core";
 import type { Files, FileStat } from "../ports.ts";
-import { isBeneath } from "./workspace.ts";
 import { isApproved, type Refused } from "./grant.ts";
 
 /** A program as it was found. `path` is what will be started, so that a venv's python finds its venv. */
@@ -38,7 +47,7 @@ export function findProgram(
   }
   const path = join(place.cwd, name);
   const directory = files.realpath(dirname(path));
-  if (directory !== null && !isBeneath(directory, place.workspace)) {
+  if (directory !== null && !liesBeneath(place.workspace, directory)) {
     return denied("program-outside", "path-outside", `\`${name}\` is really in ${directory}, outside the workspace`);
   }
   return look(files, path, name);

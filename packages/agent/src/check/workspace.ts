@@ -1,11 +1,7 @@
 import { join } from "node:path";
-import { err, ok, type Result } from "orchestrator-core";
+import { err, liesBeneath, ok, type Result } from "orchestrator-core";
 import type { Files } from "../ports.ts";
 import type { Refused } from "./grant.ts";
-
-/** Both real paths. */
-export const isBeneath = (path: string, root: string): boolean =>
-  path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);
 
 /** The real path of the workspace, which lies beneath one of the roots. */
 export function findWorkspace(files: Files, roots: readonly string[], workspace: string): Result<string, Refused> {
@@ -15,7 +11,7 @@ export function findWorkspace(files: Files, roots: readonly string[], workspace:
   }
   for (const root of roots) {
     const real_root = files.realpath(root);
-    if (real_root !== null && isBeneath(real, real_root)) return ok(real);
+    if (real_root !== null && liesBeneath(real_root, real)) return ok(real);
   }
   return missing(`the workspace ${real} is not beneath a --workspace-root of this agent (${roots.join(", ")})`);
 }
@@ -29,7 +25,7 @@ const missing = (message: string): Result<never, Refused> => err({ reason: "work
 export function findCwd(files: Files, workspace: string, cwd: string): Result<string, Refused> {
   const real = files.realpath(join(workspace, cwd));
   if (real === null) return err({ reason: "spawn_failed", message: `its directory \`${cwd}\` does not exist` });
-  if (!isBeneath(real, workspace)) {
+  if (!liesBeneath(workspace, real)) {
     return err({ reason: "denied", message: `its directory \`${cwd}\` is really ${real}, outside the workspace` });
   }
   if (files.stat(real)?.kind !== "directory") {
