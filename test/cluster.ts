@@ -50,8 +50,15 @@ export class Cluster {
       process.execPath,
       [
         bin("agent"),
-        ...["--state", this.state, "--workspace-root", this.workspace, "--agent-id", `a${index}`],
-        ...["--log", this.agentLog(index), ...flags],
+        "--state",
+        this.state,
+        "--workspace-root",
+        this.workspace,
+        "--agent-id",
+        `a${index}`,
+        "--log",
+        this.agentLog(index),
+        ...flags,
       ],
       { cwd: this.workspace, stdio: "ignore" },
     );

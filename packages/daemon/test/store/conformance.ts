@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CommitFailed, QueryFailed, type Store } from "../../src/store/store.ts";
+import { CommitFailed, type Store } from "../../src/store/store.ts";
 import {
   WALL,
   artifact,
