@@ -40,6 +40,8 @@ export class ProcessTable {
   readonly boot: string;
   readonly scope: Scope;
   readonly living = new Map<number, OsProcess>();
+  /** Processes that left their command's group. */
+  readonly away = new Set<number>();
   readonly #scheduler: Scheduler;
   readonly #dice: Dice;
   readonly #disk: Disk;
@@ -127,6 +129,7 @@ export class ProcessTable {
       exec: parent.exec,
       deaf: script.deaf,
     });
+    if (script.away) this.away.add(left.pid);
     this.#scheduler.after(script.child_ms, this.scope, () => this.end(left, { code: 0, signal: null }));
   }
 

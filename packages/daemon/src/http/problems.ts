@@ -1,5 +1,5 @@
 import { type Problem, ProblemError, type ProblemDocument, problemDocument } from "orchestrator-core";
-import { CommitFailed } from "../store/store.ts";
+import { CommitFailed, QueryFailed } from "../store/store.ts";
 
 /** Whatever went wrong, as a problem document. What is nobody's mistake but ours shows no details. */
 export function documentOf(error: unknown): ProblemDocument {
@@ -13,6 +13,7 @@ export function documentOf(error: unknown): ProblemDocument {
       },
     ]);
   }
+  if (error instanceof QueryFailed) return single("query-invalid", error.message);
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
     return single("body-too-large", "the request's body is larger than this route takes");

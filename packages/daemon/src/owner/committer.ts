@@ -2,7 +2,8 @@ import type { Recorded } from "orchestrator-core";
 import { type Commit, CommitFailed, type JournalRow, type Store, type Submitted } from "../store/store.ts";
 
 /**
- * Group commit. Events that are accepted while a commit is in flight go together into the next one.
+ * Group commit. Events that are accepted while a commit is in flight go together into the next one, or into the
+ * next ones where they are many.
  *
  * 1. One commit is in flight at a time; events of a run are stored in the order in which they were accepted.
  * 2. A caller is answered when its events are stored, never before.
@@ -13,7 +14,8 @@ export class Committer {
   readonly #store: Pick<Store, "commit">;
   readonly #onStored: (events: ReadonlyMap<string, readonly Recorded[]>) => void;
   readonly #onBroken: (failure: CommitFailed) => void;
-  #batch = new Batch();
+  /** Never empty: events go into the last, the first is stored next. */
+  readonly #batches: Batch[] = [new Batch()];
   #inFlight: Batch | null = null;
   #broken: CommitFailed | null = null;
   #number: number;
@@ -40,17 +42,23 @@ export class Committer {
     extra: { submitted?: Submitted; reopened?: boolean } = {},
   ): Promise<void> {
     if (this.#broken) return Promise.reject(this.#broken);
-    this.#batch.add(run_id, events);
-    if (extra.submitted) this.#batch.submitted.push(extra.submitted);
-    if (extra.reopened) this.#batch.reopened.push(run_id);
+    if (this.#last.weight > WEIGHT_MAX) this.#batches.push(new Batch());
+    const batch = this.#last;
+    batch.add(run_id, events);
+    if (extra.submitted) batch.submitted.push(extra.submitted);
+    if (extra.reopened) batch.reopened.push(run_id);
     return this.barrier();
+  }
+
+  get #last(): Batch {
+    return this.#batches.at(-1)!;
   }
 
   /** Resolves when all that was accepted until now is stored: what was read from memory may then be shown. */
   barrier(): Promise<void> {
     if (this.#broken) return Promise.reject(this.#broken);
-    if (!this.#batch.empty) {
-      const { stored } = this.#batch;
+    if (!this.#last.empty) {
+      const { stored } = this.#last;
       if (this.#inFlight === null) queueMicrotask(() => void this.#run());
       return stored;
     }
@@ -58,9 +66,9 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    while (this.#inFlight === null && !this.#batch.empty && this.#broken === null) {
-      const batch = this.#batch;
-      this.#batch = new Batch();
+    while (this.#inFlight === null && !this.#batches[0]!.empty && this.#broken === null) {
+      const batch = this.#batches.shift()!;
+      if (this.#batches.length === 0) this.#batches.push(new Batch());
       this.#inFlight = batch;
       try {
         await this.#commit(batch);
@@ -91,12 +99,17 @@ export class Committer {
     this.#broken = failure;
     this.#inFlight = null;
     batch.reject(failure);
-    this.#batch.reject(failure);
+    for (const waiting of this.#batches) waiting.reject(failure);
     this.#onBroken(failure);
   }
 }
 
+/** Rough bytes of events in one commit: transactions stay below a few megabytes, but for one large transition. */
+const WEIGHT_MAX = 4 * 1024 * 1024;
+const EVENT_WEIGHT = 200;
+
 class Batch {
+  weight = 0;
   readonly events = new Map<string, Recorded[]>();
   readonly submitted: Submitted[] = [];
   readonly reopened: string[] = [];
@@ -118,6 +131,8 @@ class Batch {
   }
 
   add(run_id: string, events: readonly Recorded[]): void {
+    for (const event of events)
+      this.weight += EVENT_WEIGHT + ("result" in event ? outputsLength(event.result.outputs) : 0);
     const held = this.events.get(run_id);
     if (held) held.push(...events);
     else this.events.set(run_id, [...events]);
@@ -133,4 +148,10 @@ class Batch {
     }
     return { number, rows, submitted: this.submitted, reopened: this.reopened };
   }
+}
+
+function outputsLength(outputs: Readonly<Record<string, string>>): number {
+  let length = 0;
+  for (const name in outputs) length += outputs[name]!.length;
+  return length;
 }
