@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeTree } from "./remove-tree.ts";
 import type { Recorded, RunView } from "orchestrator-core";
 
 const root = join(import.meta.dirname, "..");
@@ -115,7 +116,7 @@ export class Cluster {
   async close(): Promise<void> {
     for (const agent of this.agents) await this.kill(agent, "SIGKILL");
     await this.kill(this.daemon, "SIGTERM");
-    rmSync(this.directory, { recursive: true, force: true });
+    removeTree(this.directory);
   }
 }
 

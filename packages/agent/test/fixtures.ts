@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundlePath, type Manifest } from "orchestrator-core";
@@ -22,6 +12,7 @@ import {
   realProcesses,
   startAgent,
 } from "../src/index.ts";
+import { removeTree } from "../../../test/remove-tree.ts";
 import { scriptDaemon, type ScriptedDaemon } from "./scripted-daemon.ts";
 
 export interface Place {
@@ -37,15 +28,6 @@ export function makePlace(): Place {
   mkdirSync(place.workspace);
   writeFileSync(join(place.state, "tokens", "agent"), "secret-of-the-agent\n", { mode: 0o600 });
   return place;
-}
-
-/** Bundles are read-only, which stops anyone but root from removing them as they are. */
-function removeTree(top: string): void {
-  chmodSync(top, 0o700);
-  for (const entry of readdirSync(top, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeTree(join(top, entry.name));
-  }
-  rmSync(top, { recursive: true, force: true });
 }
 
 export interface Scene extends Place {

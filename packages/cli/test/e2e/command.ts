@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeTree } from "../../../../test/remove-tree.ts";
 import { repository } from "../fixtures.ts";
 
 /** A command that was started, as a person would start it. */
@@ -66,7 +67,7 @@ export async function withState(use: (state: string) => Promise<void>): Promise<
   try {
     await use(join(dir, "state"));
   } finally {
-    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+    removeTree(dir);
   }
 }
 

@@ -1,16 +1,17 @@
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { runCli } from "../../src/cli.ts";
 import { compareWithJournal } from "../../src/verify/journal.ts";
 import { type TreeReport, verifyTree } from "../../src/verify/tree.ts";
 import { EXEC_ID, fakeIo, RUN_ID, runView, stageView } from "../fixtures.ts";
+import { removeTree } from "../../../../test/remove-tree.ts";
 import { bundle, scratch, sha256, write } from "./fixtures.ts";
 
 const OTHER_EXEC_ID = "01JD0000000000000000000003";
 const made: string[] = [];
 afterAll(() => {
-  for (const dir of made) rmSync(dir, { recursive: true, force: true });
+  for (const dir of made) removeTree(dir);
 });
 
 /** A state directory with one run of one bundle. */

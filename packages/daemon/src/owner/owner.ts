@@ -27,6 +27,7 @@ import {
   type Recorded,
   type Result,
   rfc3339,
+  type Run,
   type RunEvent,
   type RunSummary,
   runSummary,
@@ -188,6 +189,11 @@ export class Owner {
 
   get accepting(): string | null {
     return this.#committer.broken?.message ?? (this.#closed ? "the daemon is stopping" : null);
+  }
+
+  /** The active runs as memory has them, which is ahead of what is stored: for checkers, never for answers. */
+  active(): Iterable<Run> {
+    return this.#runs.values();
   }
 
   // what people ask
