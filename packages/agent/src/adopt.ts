@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Completion, makeUlid, MANIFEST_NAME, type Report } from "orchestrator-core";
-import { bundlePaths, sealIncomplete } from "./bundle/writer.ts";
+import { bundlePaths, sealIncomplete, syncPublished } from "./bundle/writer.ts";
 import { type Ending, endProcesses } from "./exec/ending.ts";
 import { markOf } from "./exec/environment.ts";
 import { scratchDirectory } from "./exec/scratch.ts";
@@ -54,7 +54,12 @@ async function adopt(adoption: Adoption, identity: Identity, done: () => void): 
       }
     }),
   );
-  void reportAll(adoption, identity, held, completions.flat()).finally(done);
+  void reportAll(adoption, identity, held, completions.flat())
+    .finally(done)
+    // giving a name back writes to the disk
+    .catch((error: unknown) =>
+      log.error("adoption_failed", { agent_id: identity.agent_id, message: errorText(error) }),
+    );
 }
 
 /** Brings one exec to its end, as far as that is known. */
@@ -67,7 +72,8 @@ async function settleRecord(adoption: Adoption, identity: Identity, record: Held
   const paths = bundlePaths(state, record.grant);
   const manifest = files.readText(join(paths.published, MANIFEST_NAME));
   const began = manifest !== null || files.exists(paths.temporary) || files.exists(paths.incomplete);
-  if (manifest === null) {
+  if (manifest !== null) syncPublished(files, paths);
+  else {
     await sealIncomplete(ports, paths, record.grant, {
       sealed_by: { agent_id: self.agent_id, pid: processes.self.pid, host: processes.self.host },
       held_by: identity.agent_id,

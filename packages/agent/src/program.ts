@@ -132,7 +132,14 @@ function openLog(path: string | undefined): { line: (text: string) => void; clos
     return { line: (text) => void process.stderr.write(`${text}\n`), close: () => undefined };
   }
   const fd = openSync(path, "a", 0o600);
-  return { line: (text) => void writeSync(fd, `${text}\n`), close: () => closeSync(fd) };
+  const line = (text: string): void => {
+    try {
+      writeSync(fd, `${text}\n`);
+    } catch {
+      // a full disk: a line that is not logged must not stop the work that it speaks of
+    }
+  };
+  return { line, close: () => closeSync(fd) };
 }
 
 function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {

@@ -1,5 +1,5 @@
 import type { Completion, CompleteReply, Report } from "orchestrator-core";
-import { bundlePaths, markFenced } from "./bundle/writer.ts";
+import { type BundlePaths, bundlePaths, markFenced } from "./bundle/writer.ts";
 import type { HeldFiles, HeldGrant } from "./held.ts";
 import { errorText, type Log } from "./log.ts";
 import type { Ports } from "./ports.ts";
@@ -23,17 +23,27 @@ export function settleReport(
   { run_id, stage_id, exec_id, fence, report }: Completion,
   outcome: Outcome,
 ): void {
+  const paths = bundlePaths(state, { run_id, stage_id, exec_id, fence });
   try {
     if (outcome.outcome === "refused") {
       const { code = "refused", message = "" } = outcome;
       log.warn("report_refused", { run_id, stage_id, exec_id, report: report.kind, code, message });
-      markFenced(ports, bundlePaths(state, { run_id, stage_id, exec_id, fence }), exec_id, code, message);
+      // the daemon cannot read this run now: the next start of an agent reports again
+      if (code === "run-quarantined") return;
+      markFenced(ports, paths, exec_id, code, message);
     } else log.info("reported", { run_id, stage_id, exec_id, report: report.kind, outcome: outcome.outcome });
-    held.release(exec_id);
+    // what a failing disk did not let us seal stays on record: the next start seals it
+    if (isSealed(ports.files, paths, report)) held.release(exec_id);
   } catch (error) {
     // the report itself was answered; the next agent finds the record and is told the same again
     log.error("report_unsettled", { exec_id, message: errorText(error) });
   }
+}
+
+/** No bundle of it is open, and one that was reported as not recorded is marked. */
+function isSealed(files: Ports["files"], paths: BundlePaths, report: Report): boolean {
+  if (files.exists(paths.temporary)) return false;
+  return report.kind !== "no_bundle" || !files.exists(paths.published) || files.exists(paths.fenced);
 }
 
 /** The outcome of a completion in a reply, or what a request that was refused as a whole means for it. */

@@ -58,6 +58,8 @@ export function makeSlots(parts: SlotParts): Slots {
   const { clock } = parts.ports;
   const execs = new Map<string, HeldExec>();
   const waiting: HeldExec[] = [];
+  /** Cancelled before their grant was here: an answer may overtake another. */
+  const cancelled = new Set<string>();
   let running = 0;
   let open = true;
   let clearQueue = (): void => undefined;
@@ -79,7 +81,7 @@ export function makeSlots(parts: SlotParts): Slots {
     if (execs.has(exec_id)) return null;
     const lease = makeLease(clock, sent, grant.lease_ms);
     // counted from when we asked, which for a parked claim can be long ago
-    if (!open || lease.isOver()) return completionOf(grant, { kind: "handed_back" });
+    if (!open || lease.isOver() || cancelled.delete(exec_id)) return completionOf(grant, { kind: "handed_back" });
     const overdue = () => (lease.isOver() ? LEASE_LOST : null);
     const exec: HeldExec = { grant, lease, halt: makeHalt(overdue), taken_at: clock.now(), state: "waiting" };
     try {
@@ -163,8 +165,9 @@ export function makeSlots(parts: SlotParts): Slots {
       })),
     cancel(exec_id) {
       const exec = execs.get(exec_id);
-      if (exec?.state === "waiting") handBack(exec);
-      else if (exec?.state === "running") exec.halt.set("cancelled", "the run is being cancelled");
+      if (exec === undefined) cancelled.add(exec_id);
+      else if (exec.state === "waiting") handBack(exec);
+      else if (exec.state === "running") exec.halt.set("cancelled", "the run is being cancelled");
     },
     lost(exec_id) {
       const exec = execs.get(exec_id);

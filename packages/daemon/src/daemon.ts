@@ -1,14 +1,18 @@
-import { mkdirSync, realpathSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, openSync, realpathSync, writeSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { policyDigest, ProblemError } from "orchestrator-core";
 import { pino } from "pino";
+import { sendBackup } from "./backup.ts";
+import { watchCommits } from "./backup-cut.ts";
 import { manifestFlaw } from "./form.ts";
 import { makeHandlers } from "./http/handlers.ts";
 import { makeServer } from "./http/server.ts";
+import { checkStoreIsThere, keepMark } from "./mark.ts";
 import { Owner } from "./owner/owner.ts";
 import { realClock, realRandom, realSha256 } from "./ports.ts";
 import { findDaemon, prepareState, processStart, removeDaemonFile, writeDaemonFile } from "./state.ts";
-import { StoreUnusable } from "./store/store.ts";
+import { type DurableStore, StoreUnusable } from "./store/store.ts";
+import { parseLocation } from "./store/surreal-location.ts";
 import { openSurrealStore } from "./store/surreal-store.ts";
 
 /** What the `orchestrator` command needs to open a daemon in its own process. */
@@ -39,29 +43,19 @@ export interface Daemon {
 
 const LEASE_MS = 30_000;
 const BACKLOG_MAX = 200_000;
+/** After the store failed: in this time every caller that waits is told, and /readyz says why. */
+const LAST_WORDS_MS = 1_000;
 
 /** Opens the store, loads what is active, listens. Throws `ProblemError` where that is not possible. */
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const state = resolve(options.state);
   prepareState(state);
-  const other = findDaemon(state);
-  if (other !== null) {
-    throw new ProblemError({
-      code: "state-in-use",
-      message: `process ${other.pid} owns ${state} and answers at ${other.url}`,
-      hint: "use that one, or stop it with: orchestrator stop",
-    });
-  }
+  checkUnowned(state);
   const log = makeLog(options.log);
-  const store = await openSurrealStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`).catch(
-    (error: unknown) => {
-      if (!(error instanceof StoreUnusable)) throw error;
-      throw new ProblemError({
-        code: error.cause_kind === "in_use" ? "state-in-use" : "store-unusable",
-        message: error.message,
-      });
-    },
+  const opened = await openStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`, state, (message) =>
+    log.warn({}, message),
   );
+  const { store, cut } = watchCommits(opened);
   if (options.rebuild === true) for (const run_id of await store.everyRun()) await store.dropRecords(run_id);
   let stop: (end: { exit: number; reason: string }) => void = () => {};
   const stopped = new Promise<{ exit: number; reason: string }>((done) => {
@@ -77,7 +71,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       log: (level, message, fields = {}) => log[level](fields, message),
       onBroken: (reason) => {
         log.error({ reason }, "store unusable");
-        stop({ exit: 75, reason });
+        setTimeout(() => stop({ exit: 75, reason }), LAST_WORDS_MS);
       },
     },
     { lease_ms: options.lease_ms ?? LEASE_MS, backlog_max: BACKLOG_MAX, policy_digest: policyDigest },
@@ -90,6 +84,11 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const server = makeServer(owner, handlers, {
     state,
+    backup: async (response, signal) => {
+      const reason = owner.accepting;
+      if (reason !== null) throw new ProblemError({ code: "not-accepting", message: reason });
+      await sendBackup(store, cut(), new Date().toISOString(), response, signal);
+    },
     onError: (error) => log.error({ err: error }, "internal error"),
   });
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
@@ -124,9 +123,54 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   };
 }
 
+/** Opens the store and holds it against its mark. */
+async function openStore(url: string, state: string, note: (message: string) => void): Promise<DurableStore> {
+  try {
+    const { directory } = parseLocation(url);
+    if (directory !== null) checkStoreIsThere(state, directory);
+    const store = await openSurrealStore(url);
+    try {
+      return keepMark(store, state, note);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  } catch (error) {
+    if (!(error instanceof StoreUnusable)) throw error;
+    // one that started at the same moment was faster, and may stand in daemon.json by now
+    if (error.cause_kind === "in_use") checkUnowned(state);
+    const code = error.cause_kind === "in_use" ? "state-in-use" : "store-unusable";
+    throw new ProblemError({ code, message: error.message });
+  }
+}
+
+/** Throws where another process owns the state directory. */
+function checkUnowned(state: string): void {
+  const other = findDaemon(state);
+  if (other === null) return;
+  throw new ProblemError({
+    code: "state-in-use",
+    message: `process ${other.pid} owns ${state} and answers at ${other.url}`,
+    hint: "use that one, or stop it with: orchestrator stop",
+  });
+}
+
 function makeLog(target: string | null) {
   if (target === null) return pino({ enabled: false });
-  if (target === "-") return pino(pino.destination({ dest: 2, sync: true }));
-  mkdirSync(join(target, ".."), { recursive: true });
-  return pino(pino.destination({ dest: target, sync: true, mode: 0o600 }));
+  // a full disk, a reader that is gone: a line that is not logged must not end the daemon that it speaks of
+  if (target === "-") {
+    const out = pino.destination({ dest: 2, sync: true });
+    out.on("error", () => {});
+    return pino(out);
+  }
+  mkdirSync(dirname(target), { recursive: true });
+  const file = openSync(target, "a", 0o600);
+  const write = (line: string): void => {
+    try {
+      writeSync(file, line);
+    } catch {
+      // see above
+    }
+  };
+  return pino({ write });
 }

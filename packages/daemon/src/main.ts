@@ -84,7 +84,12 @@ const daemon = await openDaemon({
       `error[${code}]: ${message}${hint === undefined ? "" : `\n  hint: ${hint}`}`,
     );
   }
-  return fail(exitCode("store_unusable"), `error: ${error instanceof Error ? error.message : String(error)}`);
+  const message = error instanceof Error ? error.message : String(error);
+  const of_the_system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
+  const hint = of_the_system
+    ? `\n  hint: can this user write to the state directory ${resolve(flags.state)}, and is there room on its disk?`
+    : "";
+  return fail(exitCode("store_unusable"), `error: ${message}${hint}`);
 });
 process.stdout.write(`orchestrator-daemon ${version} ready at ${daemon.url}\n`);
 
@@ -95,7 +100,11 @@ const end = await Promise.race([
     if (flags.parentStdin) process.stdin.on("end", () => done({ exit: 0, reason: "the parent is gone" })).resume();
   }),
 ]);
-if (end.exit !== 0) process.stderr.write(`error: ${end.reason}\n`);
+if (end.exit !== 0) {
+  process.stderr.write(
+    `error: ${end.reason}\n  hint: nothing that was acknowledged is lost; see that its disk has room, and start it again\n`,
+  );
+}
 // a store whose answer is unknown is not written to again, not even to close it in order
 if (end.exit === 0) await daemon.close();
 // a process that has loaded the database does not end by itself

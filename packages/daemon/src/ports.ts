@@ -5,7 +5,7 @@ export const realClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after: (delay_ms, fn) => {
-    const timer = setTimeout(fn, Math.ceil(delay_ms));
+    const timer = setTimeout(fn, Math.min(Math.ceil(delay_ms), 0x7fff_ffff));
     return () => clearTimeout(timer);
   },
 };

@@ -111,13 +111,37 @@ function writeSynced(files: Files, path: string, text: string): void {
   }
 }
 
-/** Syncs the directory of the bundles, and those above it whose entries this exec made. */
+/**
+ * Syncs the directory of the bundles, and the names of those above it that this exec made, or that another agent may
+ * have made and not synced yet: what this process has never synced itself may be gone after a power cut.
+ */
 function syncNames(files: Files, stage: string, topmost_created: string | null): void {
   files.syncDirectory(stage, null);
-  if (topmost_created === null) return;
-  for (let made = stage; made.length >= topmost_created.length; made = dirname(made)) {
+  const run = dirname(stage);
+  const known = namesSynced(files);
+  for (let made = stage; ; made = dirname(made)) {
+    const isOurs = topmost_created !== null && made.length >= topmost_created.length;
+    const isNew = (made === stage || made === run) && !known.has(made);
+    if (!isOurs && !isNew) return;
     files.syncDirectory(dirname(made), null);
+    known.add(made);
   }
+}
+
+/** A bundle that an earlier process published: it may have died before the rename was synced. */
+export const syncPublished = (files: Files, { stage }: BundlePaths): void => syncNames(files, stage, null);
+
+const NAMES_MAX = 4_096;
+const names = new WeakMap<Files, Set<string>>();
+
+/** The directories of stages and runs whose names this process has synced. */
+function namesSynced(files: Files): Set<string> {
+  let known = names.get(files);
+  if (known === undefined || known.size > NAMES_MAX) {
+    known = new Set();
+    names.set(files, known);
+  }
+  return known;
 }
 
 export interface Sealing {

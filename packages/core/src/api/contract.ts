@@ -291,7 +291,7 @@ export interface Route {
   readonly status: 200 | 201;
   readonly reply: TSchema;
   /** `json` unless said: an event stream or a file is written by the daemon piece by piece. */
-  readonly media?: "text/event-stream" | "application/octet-stream";
+  readonly media?: "text/event-stream" | "application/octet-stream" | "application/x-ndjson";
   readonly body_bytes_max?: number;
 }
 
@@ -459,6 +459,15 @@ export const routes = {
     body: Type.Object({ surql: Type.String({ minLength: 1, maxLength: 65_536 }) }, closed),
     status: 200,
     reply: Type.Object({ results: Type.Array(Type.Unknown()) }, closed),
+  },
+  backup: {
+    method: "GET",
+    path: "/v1/backup",
+    roles: ["operator"],
+    summary: "Everything durable but the bundles, as it stood at one moment: a file for `orchestrator restore`.",
+    status: 200,
+    reply: Type.Unknown(),
+    media: "application/x-ndjson",
   },
   stop: {
     method: "POST",

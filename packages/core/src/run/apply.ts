@@ -161,7 +161,9 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
     case "decided": {
       const stage = stageOf(run, event.stage_id);
       const { subject, decision, digest, by, note, at, next } = event;
-      const decided: StageRun = { ...stage, approval: { subject, decision, digest, by, note, at } };
+      const approval = { subject, decision, digest, by, note, at };
+      const releases = subject === "exec" && decision === "approve";
+      const decided: StageRun = { ...stage, approval, released: releases ? approval : stage.released };
       switch (next) {
         case "pending":
           move(run, event, decided, { status: "pending", due: null });
@@ -248,21 +250,25 @@ function reopen(run: RunCells, event: Recorded): void {
   for (const { number } of run.plan.stages) {
     const stage = run.stage(number);
     if (stage.state.status === "succeeded") continue;
-    const approved = stage.approval?.subject === "exec" && stage.approval.decision === "approve";
     const reset: StageRun = {
       ...stage,
       failures: 0,
       leases_lost: 0,
       unsuccessful: null,
-      approval: approved ? stage.approval : null,
+      approval: stage.released,
     };
-    const asks = stage.ask && !approved;
-    move(
-      run,
-      event,
-      reset,
-      asks ? { status: "needs_human", subject: "exec", since: event.at } : { status: "pending", due: null },
-    );
+    const asks = stage.ask && stage.released === null;
+    const { spec } = run.plan.stages[number]!;
+    // cancelled before a person could say what became of it: the question is still open
+    const doubt =
+      spec.kind === "exec" &&
+      spec.exec.effects === "once" &&
+      stage.state.status === "cancelled" &&
+      stage.execs.at(-1)?.end?.outcome === "lost";
+    const since = event.at;
+    if (doubt) move(run, event, reset, { status: "needs_human", subject: "lost_lease", since });
+    else if (asks) move(run, event, reset, { status: "needs_human", subject: "exec", since });
+    else move(run, event, reset, { status: "pending", due: null });
   }
   for (const { number, requires } of run.plan.stages) {
     const stage = run.stage(number);

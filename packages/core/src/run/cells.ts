@@ -51,6 +51,7 @@ export class MemoryRun implements RunCells {
         leases_lost: 0,
         ask: false,
         approval: null,
+        released: null,
         jobs: [],
         execs: [],
         changed_seq: 0,

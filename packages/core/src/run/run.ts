@@ -61,6 +61,8 @@ export interface StageRun {
   readonly ask: boolean;
   /** The last decision on this stage_run, with the digest that it is bound to. */
   readonly approval: Approval | null;
+  /** The word that lets its commands run, where policy asks for one. Stays when other questions follow. */
+  readonly released: Approval | null;
   readonly jobs: readonly Job[];
   readonly execs: readonly Exec[];
   /** `seq` of the last event that touched this stage_run. 0: only the run's creation. */

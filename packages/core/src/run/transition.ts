@@ -1,3 +1,4 @@
+import { digestOf } from "../canonical.ts";
 import type { Problem } from "../problem.ts";
 import { err, ok, type Result, unreachable } from "../result.ts";
 import { apply } from "./apply.ts";
@@ -129,6 +130,9 @@ function complete(step: Step, action: Of<"complete">): Refusal | null {
     const repeated = report.kind === "ended" && report.result.manifest_sha256 === end.result.manifest_sha256;
     return repeated ? null : refuse("report-conflict", `exec ${exec_id} was reported before, with another manifest`);
   }
+  if (stage.state.status !== "running" || stage.state.exec_id !== exec_id) {
+    return refuse("fence-stale", `exec ${exec_id} does not hold stage ${stage_id}`);
+  }
   const stopping = step.run.head.stopping !== null;
   switch (report.kind) {
     case "handed_back":
@@ -218,9 +222,22 @@ const DECISIONS: Readonly<Record<Subject, readonly Decision[]>> = {
   lost_lease: ["retry", "mark_succeeded", "mark_failed"],
 };
 
-/** What an answer to the stage's question must name: the plan for a gate, the exec block for the others. */
+/**
+ * What an answer to the stage's question must name: the plan for a gate, the exec block for a command; for a lost
+ * lease the exec as well, so that a word about one is never taken for the next.
+ */
 export function questionDigest(run: Run, stage: StageRun, subject: Subject): string {
-  return subject === "gate" ? run.plan.plan_digest : run.plan.stages[stage.number]!.exec_digest!;
+  const { exec_digest } = run.plan.stages[stage.number]!;
+  switch (subject) {
+    case "gate":
+      return run.plan.plan_digest;
+    case "exec":
+      return exec_digest!;
+    case "lost_lease":
+      return digestOf([exec_digest, stage.execs.at(-1)?.exec_id ?? null]);
+    default:
+      return unreachable(subject);
+  }
 }
 
 function answer(step: Step, action: Of<"decide">): Refusal | null {

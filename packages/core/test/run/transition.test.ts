@@ -1,4 +1,4 @@
-import { apply, MemoryRun, shownStatus, type Recorded, why } from "orchestrator-core";
+import { apply, MemoryRun, questionDigest, shownStatus, type Recorded, why } from "orchestrator-core";
 import { describe, expect, test } from "vitest";
 import { cancelledReport, failure, operator, success, workflow, World } from "./world.ts";
 
@@ -121,7 +121,7 @@ describe("leases and fences", () => {
       world.act({ type: "expire", stage_id: "a", exec_id });
       expect(world.run.stage(0).state).toMatchObject({ status: "needs_human", subject: "lost_lease" });
       expect(shownStatus(world.run.head)).toBe("needs_human");
-      const digest = world.run.plan.stages[0]!.exec_digest!;
+      const digest = questionDigest(world.run, world.run.stage(0), "lost_lease");
       world.act({ type: "decide", stage_id: "a", subject: "lost_lease", decision, digest, note: "", by: operator });
       expect(world.status("a")).toBe(status);
     }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import {
   type Input,
@@ -21,7 +22,11 @@ const MIB = 1024 * 1024;
 export function makeServer(
   owner: Owner,
   handlers: Handlers,
-  options: { readonly state: string; readonly onError: (error: unknown) => void },
+  options: {
+    readonly state: string;
+    readonly backup: (response: ServerResponse, signal: AbortSignal) => Promise<void>;
+    readonly onError: (error: unknown) => void;
+  },
 ): FastifyInstance {
   const server = Fastify({
     logger: false,
@@ -71,6 +76,8 @@ export function makeServer(
               sendFile(options.state, file, request.headers.range, reply.raw),
             );
           }
+          case "backup":
+            return stream(reply, options.onError, () => options.backup(reply.raw, context.signal));
           default: {
             const { params, query, body } = request;
             const handle = handlers[name] as (input: unknown, context: RequestContext) => Promise<unknown>;

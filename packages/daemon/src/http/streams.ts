@@ -17,7 +17,8 @@ export async function streamEvents(
   signal: AbortSignal,
 ): Promise<void> {
   const events = owner.events(run_id, after_seq, signal);
-  // the first step fails before the head is sent, so that an unknown run is a problem and not an empty stream
+  // fails before the head is sent, so that an unknown run is a problem and not an empty stream
+  await owner.mustKnow(run_id);
   let next = events.next();
   const first = await Promise.race([next, new Promise<null>((resolve) => setImmediate(resolve, null))]);
   response.writeHead(200, {
@@ -31,12 +32,23 @@ export async function streamEvents(
     for (let step = first ?? (await next); !step.done; step = await next) {
       const { value } = step;
       const room = response.write(`id: ${value.seq}\nevent: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`);
-      if (!room && !signal.aborted) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!room && !signal.aborted) await drained(response);
       next = events.next();
     }
   } finally {
     clearInterval(alive);
     response.end();
+  }
+}
+
+/** Resolves when there is room again, or when the reader is gone. Leaves no listener behind, however often it waits. */
+export async function drained(response: ServerResponse): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]);
+  } finally {
+    over.abort();
   }
 }
 
@@ -62,7 +74,7 @@ export async function sendFile(
       "cache-control": "no-store",
       "x-bundle-state": state,
     });
-    if (to > from) {
+    if (to > from && !response.destroyed) {
       const stream = createReadStream("", { fd: handle.fd, autoClose: false, start: from, end: to - 1 });
       stream.pipe(response, { end: false });
       await Promise.race([once(stream, "end"), once(response, "close")]);

@@ -12,7 +12,7 @@ export class Followers {
     }
     const follower = new Follower(() => {
       followers.delete(follower);
-      if (followers.size === 0) this.#byRun.delete(run_id);
+      if (followers.size === 0 && this.#byRun.get(run_id) === followers) this.#byRun.delete(run_id);
     });
     followers.add(follower);
     return follower;

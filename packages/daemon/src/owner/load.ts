@@ -75,7 +75,14 @@ export async function loadRun(store: Store, plans: Plans, run_id: string, now: n
   } catch (error) {
     if (error instanceof RunUnreadable) throw error;
     // a store that does not answer is nothing that is wrong with this run
-    if (!(error instanceof StoreDamaged || error instanceof SyntaxError || error instanceof AssertionFailed))
+    if (
+      !(
+        error instanceof StoreDamaged ||
+        error instanceof SyntaxError ||
+        error instanceof AssertionFailed ||
+        error instanceof TypeError
+      )
+    )
       throw error;
     throw new RunUnreadable(error.message, { cause: error });
   }

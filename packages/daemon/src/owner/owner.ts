@@ -108,6 +108,8 @@ interface ClaimWish {
 }
 
 const AGENT_SEEN_MS = 90_000;
+/** Above it, agents that hold nothing and are not heard of are forgotten. */
+const AGENTS_MAX = 1_000;
 const TOLD_AGAIN_MS = 2_000;
 const FINISHED_MAX = 64;
 const OVERLOADED_WAIT_MS = 30_000;
@@ -136,6 +138,7 @@ export class Owner {
   #wakeAt: { readonly at: number; readonly cancel: () => void } | null = null;
   #offering = false;
   #closed = false;
+  #failure: string | null = null;
 
   private constructor(ports: OwnerPorts, options: OwnerOptions) {
     this.#ports = ports;
@@ -145,6 +148,7 @@ export class Owner {
     this.#claims = new Parked(ports.clock);
     this.#heartbeats = new Parked(ports.clock);
     const broken = (message: string): void => {
+      this.#failure ??= message;
       this.#closed = true;
       this.#projector.stop();
       this.#release();
@@ -166,10 +170,22 @@ export class Owner {
     });
   }
 
+  #break(message: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#projector.stop();
+    this.#release();
+    this.#ports.onBroken(message);
+  }
+
   /** Loads every active run, sets aside those that cannot be read, and is ready. */
   static async open(ports: OwnerPorts, options: OwnerOptions): Promise<Owner> {
     const owner = new Owner(ports, options);
-    for (const run_id of await ports.store.activeRuns()) await owner.#resume(run_id);
+    for (const run_id of await ports.store.activeRuns()) {
+      await owner.#resume(run_id);
+      // after a rebuild every run there is has records to be written: not all at once in memory
+      await owner.#projector.below(options.backlog_max);
+    }
     return owner;
   }
 
@@ -188,7 +204,7 @@ export class Owner {
   }
 
   get accepting(): string | null {
-    return this.#committer.broken?.message ?? (this.#closed ? "the daemon is stopping" : null);
+    return this.#failure ?? (this.#closed ? "the daemon is stopping" : null);
   }
 
   /** The active runs as memory has them, which is ahead of what is stored: for checkers, never for answers. */
@@ -229,7 +245,7 @@ export class Owner {
       }
       return created;
     } finally {
-      this.#submitting.delete(key_digest);
+      if (this.#submitting.get(key_digest) === earlier) this.#submitting.delete(key_digest);
     }
   }
 
@@ -339,13 +355,16 @@ export class Owner {
   }
 
   async retry(run_id: string, by: Actor): Promise<RunSummary> {
-    this.#checkAccepting();
-    await this.#reopening.get(run_id);
-    // a run whose last records are on their way is loaded anew once they are written
-    if (this.#runs.has(run_id) && this.#projector.isCompleting(run_id)) {
-      await new Promise<void>((resolve) => {
-        this.#completing.set(run_id, [...(this.#completing.get(run_id) ?? []), resolve]);
-      });
+    // one retry at a time; and a run whose last records are on their way is loaded anew once they are written
+    for (;;) {
+      this.#checkAccepting();
+      const other = this.#reopening.get(run_id);
+      if (other !== undefined) await other;
+      else if (this.#runs.has(run_id) && this.#projector.isCompleting(run_id)) {
+        await new Promise<void>((resolve) => {
+          this.#completing.set(run_id, [...(this.#completing.get(run_id) ?? []), resolve]);
+        });
+      } else break;
     }
     const run = this.#runs.get(run_id);
     if (run !== undefined) {
@@ -365,8 +384,9 @@ export class Owner {
 
   async #reopen(run_id: string, by: Actor): Promise<MemoryRun> {
     const run = await this.#find(run_id);
-    const events = must(this.#decide(run, { type: "retry", by }));
+    must(this.#decide(run, { type: "retry", by }));
     await this.#projector.load(run);
+    const events = must(this.#decide(run, { type: "retry", by }));
     this.#finished.delete(run_id);
     this.#runs.set(run_id, run);
     await this.#accept(run, events, { reopened: true });
@@ -375,6 +395,11 @@ export class Owner {
 
   async query(surql: string): Promise<readonly unknown[]> {
     return this.#ports.store.query(surql);
+  }
+
+  /** Throws where there is no such run, or none that can be read. */
+  async mustKnow(run_id: string): Promise<void> {
+    await this.#find(run_id);
   }
 
   /** The run's events after `after_seq`, then those to come, until it settles or the caller goes away. */
@@ -440,10 +465,13 @@ export class Owner {
         run !== undefined &&
         number !== undefined &&
         renewLease(run, number, { stage_id, exec_id, fence, agent_id: body.agent_id }, now);
-      if (!renewed) lost.push(exec_id);
+      // what cannot be read may be mended: its work is left alone as long as its lease
+      if (!renewed && !this.#quarantined.has(run_id)) lost.push(exec_id);
     }
     if (body.wait_ms > 0 && lost.length === 0 && this.#cancelsDue(agent, now).length === 0) {
-      await this.#heartbeats.wait(agent.agent_id, body.wait_ms, signal);
+      // an answer that told of a cancel may have been lost: it is told again soon
+      const told = [...agent.held.values()].some(isDue);
+      await this.#heartbeats.wait(agent.agent_id, told ? Math.min(body.wait_ms, TOLD_AGAIN_MS) : body.wait_ms, signal);
     }
     const then = this.#ports.clock.now();
     agent.seen = then;
@@ -453,7 +481,9 @@ export class Owner {
         held.toldAt = then;
         return exec_id;
       });
-    const gone = body.execs.map(({ exec_id }) => exec_id).filter((exec_id) => !agent.held.has(exec_id));
+    const gone = body.execs
+      .filter(({ run_id, exec_id }) => !agent.held.has(exec_id) && !this.#quarantined.has(run_id))
+      .map(({ exec_id }) => exec_id);
     await this.#committer.barrier();
     return { cancel, lost: [...new Set([...lost, ...gone])] };
   }
@@ -461,8 +491,17 @@ export class Owner {
   async complete(body: CompleteBody): Promise<CompleteReply> {
     this.#checkAccepting();
     const agent = this.#agent(body.agent_id, body.claim ? reachOf(body.claim) : null);
-    for (const { run_id } of body.completions) if (!this.#runs.has(run_id)) await this.#findQuietly(run_id);
-    const outcomes = body.completions.map((completion) => this.#complete(body.agent_id, completion));
+    // held here, since more runs may be asked for than stay in memory
+    const found = new Map<string, MemoryRun | null>();
+    for (const { run_id } of body.completions)
+      if (!found.has(run_id)) found.set(run_id, this.#runs.get(run_id) ?? (await this.#findQuietly(run_id)));
+    const outcomes = body.completions.map((completion) =>
+      this.#complete(
+        body.agent_id,
+        completion,
+        this.#runs.get(completion.run_id) ?? found.get(completion.run_id) ?? null,
+      ),
+    );
     let jobs: readonly Grant[] = [];
     if (body.claim) {
       const before = this.#grantsOf(agent, body.request_id);
@@ -472,7 +511,7 @@ export class Owner {
     return { outcomes, jobs: [...jobs] };
   }
 
-  #complete(agent_id: string, completion: Completion): CompleteReply["outcomes"][number] {
+  #complete(agent_id: string, completion: Completion, run: MemoryRun | null): CompleteReply["outcomes"][number] {
     const { run_id, stage_id, exec_id, fence } = completion;
     const refused = ({ code, message }: Problem): CompleteReply["outcomes"][number] => ({
       exec_id,
@@ -480,9 +519,11 @@ export class Owner {
       code,
       message,
     });
-    const run = this.#runs.get(run_id) ?? this.#finished.get(run_id);
     const number = run?.plan.numbers.get(stage_id);
-    if (run === undefined || number === undefined) {
+    if (this.#quarantined.has(run_id)) {
+      return refused({ code: "run-quarantined", message: `run ${run_id} cannot be read now: keep the bundle` });
+    }
+    if (run === null || number === undefined) {
       return refused({ code: "exec-unknown", message: `no exec ${exec_id} was granted for ${run_id}/${stage_id}` });
     }
     const holder = { stage_id, exec_id, fence, agent_id };
@@ -572,10 +613,16 @@ export class Owner {
     const at = this.#ports.clock.wall();
     const now = this.#ports.clock.now();
     const recorded: Recorded[] = [];
-    for (const event of events) {
-      const next: Recorded = { ...event, seq: run.head.seq + 1, at };
-      apply(run, next, now);
-      recorded.push(next);
+    try {
+      for (const event of events) {
+        const next: Recorded = { ...event, seq: run.head.seq + 1, at };
+        apply(run, next, now);
+        recorded.push(next);
+      }
+    } catch (error) {
+      // memory is ahead of the journal now, and nothing may be stored on top of it
+      this.#break(`an event could not be applied: ${String(error)}`);
+      throw error;
     }
     const changed = stagesOf(run, events);
     for (const number of changed) this.#index(run, number);
@@ -599,7 +646,7 @@ export class Owner {
         this.#offerSoon();
         return;
       case "running": {
-        const agent = this.#agent(state.agent_id, null);
+        const agent = this.#agents.get(state.agent_id) ?? this.#newAgent(state.agent_id);
         if (!agent.held.has(state.exec_id)) agent.held.set(state.exec_id, { run, number, toldAt: null });
         this.#holders.set(state.exec_id, agent);
         this.#wakeBy(state.lease_deadline);
@@ -695,7 +742,7 @@ export class Owner {
   #grantOf(run: MemoryRun, number: number): Grant {
     const { stage_id, spec, exec_digest, requires } = run.plan.stages[number]!;
     const stage = run.stage(number);
-    const { state, approval } = stage;
+    const { state, released } = stage;
     if (state.status !== "running" || spec.kind !== "exec" || exec_digest === null) {
       throw new TypeError("only a running exec stage has a grant");
     }
@@ -715,10 +762,7 @@ export class Owner {
       policy_digest: run.plan.policy_digest,
       workspace: run.head.workspace,
       role: run.head.by.role,
-      approval:
-        approval?.subject === "exec"
-          ? { digest: approval.digest, by: approval.by.name, at: rfc3339(approval.at) }
-          : null,
+      approval: released === null ? null : { digest: released.digest, by: released.by.name, at: rfc3339(released.at) },
       requires: requires.map((required) => {
         const { stage_id: required_id } = run.plan.stages[required]!;
         const { state: done, execs } = run.stage(required);
@@ -735,14 +779,22 @@ export class Owner {
     };
   }
 
+  /** An agent that speaks to us. */
   #agent(agent_id: string, reach: AgentReach | null): Agent {
-    let agent = this.#agents.get(agent_id);
-    if (agent === undefined) {
-      agent = { agent_id, reach: reach ?? { labels: [] }, seen: 0, held: new Map() };
-      this.#agents.set(agent_id, agent);
-    }
+    const agent = this.#agents.get(agent_id) ?? this.#newAgent(agent_id);
     if (reach !== null) agent.reach = reach;
     agent.seen = this.#ports.clock.now();
+    return agent;
+  }
+
+  #newAgent(agent_id: string): Agent {
+    const forgotten = this.#ports.clock.now() - AGENT_SEEN_MS;
+    for (const [other, { held, seen }] of this.#agents) {
+      if (this.#agents.size < AGENTS_MAX) break;
+      if (held.size === 0 && seen < forgotten) this.#agents.delete(other);
+    }
+    const agent: Agent = { agent_id, reach: { labels: [] }, seen: Number.NEGATIVE_INFINITY, held: new Map() };
+    this.#agents.set(agent_id, agent);
     return agent;
   }
 
@@ -774,9 +826,10 @@ export class Owner {
     return loaded;
   }
 
-  async #findQuietly(run_id: string): Promise<void> {
-    await this.#find(run_id).catch((error: unknown) => {
+  async #findQuietly(run_id: string): Promise<MemoryRun | null> {
+    return this.#find(run_id).catch((error: unknown) => {
       if (!(error instanceof ProblemError)) throw error;
+      return null;
     });
   }
 
@@ -837,6 +890,8 @@ export class Owner {
     this.#claims.releaseAll();
     this.#heartbeats.releaseAll();
     this.#followers.close();
+    for (const waiting of this.#completing.values()) for (const resolve of waiting) resolve();
+    this.#completing.clear();
   }
 
   /** Writes what waits and lets everybody go. The store stays open: it is the caller's. */

@@ -150,12 +150,16 @@ export class Projector {
   }
 
   async #workThrough(everything: boolean): Promise<void> {
-    for (const waiting of this.#waiting.values()) {
-      while (waiting.headChanged && !this.#stopped) {
+    // a portion of each run in turn: none waits for the end of another
+    for (let again = true; again; ) {
+      again = false;
+      for (const waiting of this.#waiting.values()) {
+        if (!waiting.headChanged || this.#stopped) continue;
         const now = this.#ports.clock.now();
         const quiet = everything || now - this.#changedAt >= QUIET_MS || now - waiting.since >= UNSETTLED_MS;
-        if (waiting.settled.size === 0 && !quiet) break;
+        if (waiting.settled.size === 0 && !quiet) continue;
         await this.#writePortion(waiting, quiet);
+        again = true;
       }
     }
   }

@@ -4,6 +4,8 @@ import { type AgentReach, mayTake, type MemoryRun } from "orchestrator-core";
 export interface Queued {
   readonly run: MemoryRun;
   readonly number: number;
+  /** Its place in the order of all lanes. */
+  readonly place: number;
 }
 
 /**
@@ -13,31 +15,38 @@ export interface Queued {
 export class JobQueue {
   readonly #lanes = new Map<string, { labels: readonly string[]; workspace: string; jobs: Fifo<Queued> }>();
 
+  #place = 0;
+
   push(run: MemoryRun, number: number): void {
     const { spec } = run.plan.stages[number]!;
     const labels = spec.kind === "exec" ? spec.labels : [];
     const { workspace } = run.head;
-    const key = [workspace, ...[...labels].sort()].join("\n");
+    const key = JSON.stringify([workspace, ...[...labels].sort()]);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       lane = { labels, workspace, jobs: new Fifo() };
       this.#lanes.set(key, lane);
     }
-    lane.jobs.push({ run, number });
+    lane.jobs.push({ run, number, place: this.#place++ });
   }
 
   /** The next job that an agent with this reach may take. */
   take(reach: AgentReach): Queued | undefined {
+    let first: Fifo<Queued> | undefined;
     for (const [key, lane] of this.#lanes) {
-      if (!mayTake(reach, lane.labels, lane.workspace)) continue;
-      for (let next = lane.jobs.shift(); next !== undefined; next = lane.jobs.shift()) {
-        if (next.run.stage(next.number).state.status === "queued" && next.run.head.stopping === null) return next;
-      }
-      this.#lanes.delete(key);
+      // jobs that wait no more go first, whoever asks: no lane keeps runs that are over
+      let head = lane.jobs.peek();
+      while (head !== undefined && !waits(head)) head = lane.jobs.shift() && lane.jobs.peek();
+      if (head === undefined) this.#lanes.delete(key);
+      else if (mayTake(reach, lane.labels, lane.workspace) && !(head.place > (first?.peek()?.place ?? head.place)))
+        first = lane.jobs;
     }
-    return undefined;
+    return first?.shift();
   }
 }
+
+const waits = ({ run, number }: Queued): boolean =>
+  run.stage(number).state.status === "queued" && run.head.stopping === null;
 
 /** An array with a moving front: shift costs nothing. */
 class Fifo<T> {
@@ -46,6 +55,10 @@ class Fifo<T> {
 
   push(item: T): void {
     this.#items.push(item);
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#front];
   }
 
   shift(): T | undefined {

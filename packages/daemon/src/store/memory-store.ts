@@ -1,15 +1,18 @@
 import { assert } from "orchestrator-core";
 import {
+  type ArchiveCursor,
+  type ArchiveItem,
+  type ArchivePage,
   type ArtifactRecord,
   type Commit,
   CommitFailed,
+  type DurableStore,
   type JobRecord,
   type JournalRow,
   type Portion,
   QueryFailed,
   type RunRecord,
   type StageRecord,
-  type Store,
   type SubmitRequest,
 } from "./store.ts";
 
@@ -19,6 +22,7 @@ import {
  * commit and a portion take effect in one step, when they are called.
  */
 export interface MemoryDisk {
+  readonly identity: string;
   epoch: number;
   commit_max: number;
   run_number_max: number;
@@ -44,9 +48,10 @@ export interface RunRecords {
   readonly artifacts: Map<string, ArtifactRecord>;
 }
 
-export function newMemoryDisk(): MemoryDisk {
+export function newMemoryDisk(identity = "memory"): MemoryDisk {
   const journal: MemoryDisk["journal"] = new Map();
   return {
+    identity,
     epoch: 0,
     commit_max: 0,
     run_number_max: 0,
@@ -64,16 +69,17 @@ export function newMemoryDisk(): MemoryDisk {
   };
 }
 
-export const makeMemoryStore = (): Store => openMemoryStore(newMemoryDisk());
+export const makeMemoryStore = (): DurableStore => openMemoryStore(newMemoryDisk());
 
 /** Becomes the owner of the disk: a store that had it open before is fenced from now on. */
-export function openMemoryStore(disk: MemoryDisk): Store {
+export function openMemoryStore(disk: MemoryDisk): DurableStore {
   const epoch = ++disk.epoch;
   const guard = (): void => {
     if (disk.epoch !== epoch) throw new CommitFailed("fenced", "another process has taken over the store");
   };
   return {
     url: "memory:",
+    identity: disk.identity,
     get run_number_max() {
       return disk.run_number_max;
     },
@@ -132,6 +138,18 @@ export function openMemoryStore(disk: MemoryDisk): Store {
       disk.active.add(run_id);
     },
 
+    async readArchive(after) {
+      return archivePage(disk, after);
+    },
+
+    async writeArchive(items, end) {
+      guard();
+      for (const item of items) writeItem(disk, item);
+      if (end === null) return;
+      disk.commit_max = end.commit;
+      disk.run_number_max = end.run_number;
+    },
+
     async query() {
       throw new QueryFailed("a store in plain memory has no database to ask");
     },
@@ -173,6 +191,62 @@ function applyCommit(disk: MemoryDisk, { number, rows, submitted, reopened }: Co
     if (request) disk.requests.set(request.key_digest, { run_id: request.run_id, body_digest: request.body_digest });
   }
   for (const run_id of reopened) disk.active.add(run_id);
+}
+
+/** Rows of one page, few enough that a test has several pages. */
+const ARCHIVE_ROWS = 7;
+
+function archivePage(disk: MemoryDisk, after: ArchiveCursor | null): ArchivePage {
+  switch (after?.part) {
+    case undefined:
+    case "workflow": {
+      const items = [...disk.workflows].map(([digest, text]) => ({ kind: "workflow" as const, digest, text }));
+      return { items, next: { part: "run", run_number: 0, from_seq: 1 } };
+    }
+    case "run": {
+      const run_number = Math.min(...[...disk.run_numbers.keys()].filter((number) => number >= after.run_number));
+      const run_id = disk.run_numbers.get(run_number);
+      if (run_id === undefined) return { items: [], next: { part: "request", slice: 0 } };
+      const from_seq = run_number === after.run_number ? after.from_seq : 1;
+      const rest = (disk.journal.get(run_id) ?? []).filter((row) => row.first_seq >= from_seq);
+      const rows = rest.slice(0, ARCHIVE_ROWS);
+      const more = rest[ARCHIVE_ROWS];
+      return {
+        items: [
+          ...(from_seq === 1 ? [{ kind: "run" as const, run_number, run_id }] : []),
+          ...rows.map((row) => ({ kind: "journal" as const, ...row })),
+        ],
+        next: more
+          ? { part: "run", run_number, from_seq: more.first_seq }
+          : { part: "run", run_number: run_number + 1, from_seq: 1 },
+      };
+    }
+    case "request": {
+      const requests = [...disk.requests];
+      const items = requests.map(([key_digest, request]) => ({ kind: "request" as const, key_digest, ...request }));
+      return { items, next: null };
+    }
+  }
+}
+
+function writeItem(disk: MemoryDisk, item: ArchiveItem): void {
+  switch (item.kind) {
+    case "workflow":
+      if (item.text !== null) disk.workflows.set(item.digest, item.text);
+      return;
+    case "run":
+      disk.run_numbers.set(item.run_number, item.run_id);
+      disk.active.add(item.run_id);
+      return;
+    case "journal": {
+      const { kind: _, ...row } = item;
+      disk.journal.set(row.run_id, [...(disk.journal.get(row.run_id) ?? []), row]);
+      return;
+    }
+    case "request":
+      disk.requests.set(item.key_digest, { run_id: item.run_id, body_digest: item.body_digest });
+      return;
+  }
 }
 
 const jobKey = ({ stage_id, attempt }: JobRecord): string => `${stage_id}/${attempt}`;

@@ -43,6 +43,49 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/**
+ * Everything durable of a store, in pages, for backup and restore: journal, workflows, requests, run numbers. Records
+ * are left out, since they are made from the journal. What is damaged is passed on as it is, and never mended.
+ */
+export interface Archive {
+  /** Made with the store and never changed: two stores with one identity are the same store at two moments. */
+  readonly identity: string;
+  /** The page after `after`; null begins. Rows that are committed meanwhile may or may not be in it. */
+  readArchive(after: ArchiveCursor | null): Promise<ArchivePage>;
+  /**
+   * Writes items into a store that has had no commit. `end` comes with the last of them and sets the two numbers:
+   * until then the store counts as one without commits.
+   */
+  writeArchive(items: readonly ArchiveItem[], end: ArchiveEnd | null): Promise<void>;
+}
+
+export type DurableStore = Store & Archive;
+
+/** A run comes before its journal. */
+export type ArchiveItem =
+  | ({ readonly kind: "journal" } & JournalRow)
+  | { readonly kind: "run"; readonly run_number: number; readonly run_id: string }
+  /** `text` is null where the store lacks a part of it. */
+  | { readonly kind: "workflow"; readonly digest: string; readonly text: string | null }
+  | ({ readonly kind: "request"; readonly key_digest: string } & SubmitRequest);
+
+export interface ArchivePage {
+  readonly items: readonly ArchiveItem[];
+  /** Null: that was the last. */
+  readonly next: ArchiveCursor | null;
+}
+
+/** Plain data of the store's own; nobody else reads it. */
+export type ArchiveCursor =
+  | { readonly part: "workflow"; readonly slice: number; readonly after: string }
+  | { readonly part: "run"; readonly run_number: number; readonly from_seq: number }
+  | { readonly part: "request"; readonly slice: number };
+
+export interface ArchiveEnd {
+  readonly commit: number;
+  readonly run_number: number;
+}
+
 export interface Commit {
   /** Counts up over the life of the store's owner; kept in the owner's row. */
   readonly number: number;

@@ -41,7 +41,7 @@ export const requestId = (key_digest: string): RecordId => new RecordId("request
 export const workflowId = (digest: string): RecordId => new RecordId("workflow", digest);
 export const creatingId = (digest: string): RecordId => new RecordId("creating", digest);
 
-const journalRow = (row: Commit["rows"][number]): Row => ({
+export const journalRow = (row: Commit["rows"][number]): Row => ({
   id: new RecordId("journal", [row.run_id, row.first_seq]),
   last_seq: row.last_seq,
   events: row.events,
@@ -57,7 +57,7 @@ export type StoredWorkflow =
   | { readonly digest: string; readonly parts: 0; readonly text: string }
   | { readonly digest: string; readonly parts: number };
 
-const workflowRow = (workflow: StoredWorkflow): Row => {
+export const workflowRow = (workflow: StoredWorkflow): Row => {
   const { digest, ...fields } = workflow;
   return { id: workflowId(digest), ...fields };
 };
@@ -69,7 +69,10 @@ const PART_LENGTH = Math.floor((512 * 1024) / 3);
 const PARTS_PER_TRANSACTION = 4;
 
 /** Each workflow of the commit once: which texts go inline, and which go ahead. */
-export function newWorkflows(submitted: readonly Submitted[]): { inline: StoredWorkflow[]; ahead: BigWorkflow[] } {
+export function newWorkflows(submitted: readonly Pick<Submitted, "workflow_digest" | "workflow_text">[]): {
+  inline: StoredWorkflow[];
+  ahead: BigWorkflow[];
+} {
   const inline: StoredWorkflow[] = [];
   const ahead: BigWorkflow[] = [];
   const texts = new Map<string, string>();

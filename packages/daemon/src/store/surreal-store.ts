@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import type { RecordId, Surreal } from "surrealdb";
+import { archiveStatements, readArchive } from "./surreal-archive.ts";
 import {
   type StoredWorkflow,
   aheadStatements,
@@ -16,10 +18,10 @@ import { makeViewer } from "./surreal-viewer.ts";
 import { type Statement, guard, makeLane, retryConflicts, writeBlock } from "./surreal-write.ts";
 import {
   type Commit,
+  type DurableStore,
   type JournalRow,
   type Projected,
   type RunRecord,
-  type Store,
   StoreDamaged,
   StoreUnusable,
   type SubmitRequest,
@@ -36,7 +38,7 @@ const PAGE_PARTS = 16;
  * Any SurrealDB URL: `rocksdb://PATH` for real use, `mem://` for trying out. Throws StoreUnusable, and never hangs.
  * After `close` a process ends with `process.exit`; it cannot open the same RocksDB store again.
  */
-export async function openSurrealStore(url: string): Promise<Store> {
+export async function openSurrealStore(url: string): Promise<DurableStore> {
   const connection = await connect(url);
   try {
     return await takeStore(connection);
@@ -47,7 +49,7 @@ export async function openSurrealStore(url: string): Promise<Store> {
 }
 
 /** Becomes the owner of an open database: whoever was it before is fenced from now on. */
-export async function takeStore(connection: Connection): Promise<Store> {
+export async function takeStore(connection: Connection): Promise<DurableStore> {
   const { db } = connection;
   await migrate(db);
   return makeSurrealStore(connection, await takeOver(db));
@@ -55,6 +57,7 @@ export async function takeStore(connection: Connection): Promise<Store> {
 
 /** The owner's row. */
 interface Owner {
+  readonly identity: string;
   readonly epoch: number;
   readonly commit: number;
   readonly run_number: number;
@@ -65,13 +68,16 @@ async function takeOver(db: Surreal): Promise<Owner> {
     `{
       LET $epoch = (SELECT VALUE epoch FROM ONLY owner:daemon) ?? 0;
       FOR $id IN [owner:daemon, owner:projection] { UPSERT $id SET epoch = $epoch + 1 RETURN NONE };
-      SELECT epoch, commit ?? 0 AS commit, run_number ?? 0 AS run_number FROM ONLY owner:daemon
+      IF meta:store.identity = NONE { UPSERT meta:store SET identity = $fresh RETURN NONE };
+      SELECT epoch, commit ?? 0 AS commit, run_number ?? 0 AS run_number, meta:store.identity AS identity
+        FROM ONLY owner:daemon
     }`,
+    { fresh: randomBytes(16).toString("hex") },
   );
   return owner;
 }
 
-async function makeSurrealStore(connection: Connection, owner: Owner): Promise<Store> {
+async function makeSurrealStore(connection: Connection, owner: Owner): Promise<DurableStore> {
   const { db } = connection;
   const { epoch } = owner;
   let run_number_max = owner.run_number;
@@ -135,8 +141,14 @@ async function makeSurrealStore(connection: Connection, owner: Owner): Promise<S
 
   await finishLeftOvers();
 
+  const workflow = async (digest: string): Promise<string | null> => {
+    const row = await one<{ parts: number; text?: string }>(db, workflowId(digest));
+    return row === undefined ? null : (row.text ?? (await readParts(db, digest, row.parts)));
+  };
+
   return {
     url: connection.location.shown_url,
+    identity: owner.identity,
     get run_number_max() {
       return run_number_max;
     },
@@ -155,10 +167,7 @@ async function makeSurrealStore(connection: Connection, owner: Owner): Promise<S
 
     journal: (run_id, after_seq) => readJournal(db, run_id, after_seq),
 
-    async workflow(digest) {
-      const row = await one<{ parts: number; text?: string }>(db, workflowId(digest));
-      return row === undefined ? null : (row.text ?? (await readParts(db, digest, row.parts)));
-    },
+    workflow,
 
     async request(key_digest): Promise<SubmitRequest | null> {
       const row = await one<{ run: RecordId; body_digest: string }>(db, requestId(key_digest));
@@ -193,6 +202,20 @@ async function makeSurrealStore(connection: Connection, owner: Owner): Promise<S
       }
       return found;
     },
+
+    readArchive: (after) => readArchive({ db, run_number_max, workflow }, after),
+
+    writeArchive: (items, end) =>
+      commits(async () => {
+        for (const statements of archiveStatements(items, epoch)) {
+          await writeBlock(db, [guard("daemon", epoch), ...statements]);
+        }
+        if (end === null) return;
+        // alone and last: before it the store is one without commits
+        await writeBlock(db, [guard("daemon", epoch, { ...end })]);
+        run_number_max = end.run_number;
+        commit_max = end.commit;
+      }),
 
     async close() {
       await Promise.all([commits.idle(), portions.idle()]);

@@ -25,6 +25,7 @@ beforeAll(async () => {
   const options = { workspace_roots: [state], policy_digest: "0".repeat(64), store: "memory", onStop: () => {} };
   server = makeServer(world.owner, makeHandlers(world.owner, options), {
     state,
+    backup: async (response) => void response.end(),
     onError: (error) => internal.push(error),
   });
   url = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CommitFailed, type Store } from "../../src/store/store.ts";
+import { type ArchiveCursor, type ArchiveItem, CommitFailed, type DurableStore } from "../../src/store/store.ts";
 import {
   WALL,
   artifact,
@@ -19,11 +19,11 @@ import {
 
 /** How a store is opened, lost and opened again. */
 export interface Subject {
-  readonly store: Store;
+  readonly store: DurableStore;
   /** The owner is gone without a word (kill -9), and another opens what it stored. */
-  reopen(): Promise<Store>;
+  reopen(): Promise<DurableStore>;
   /** Another opens what is stored while the first still believes to own it. */
-  takeOver(): Promise<Store>;
+  takeOver(): Promise<DurableStore>;
   dispose(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ const failure = async (promise: Promise<unknown>): Promise<unknown> =>
 export function describeStore({ name, queries, open }: Harness): void {
   describe(`the store in ${name}`, () => {
     let subject: Subject;
-    let store: Store;
+    let store: DurableStore;
     beforeEach(async () => {
       subject = await open();
       store = subject.store;
@@ -385,6 +385,105 @@ export function describeStore({ name, queries, open }: Harness): void {
         await store.dropRecords(runId(1));
         expect(await store.projected(runId(1))).toBeNull();
         expect(await store.activeRuns()).toEqual([runId(1)]);
+      });
+    });
+
+    describe("an archive", () => {
+      const readAll = async (from: DurableStore): Promise<ArchiveItem[]> => {
+        const items: ArchiveItem[] = [];
+        for (let after: ArchiveCursor | null = null; ; ) {
+          const page = await from.readArchive(after);
+          items.push(...page.items);
+          if (page.next === null) return items;
+          after = page.next;
+        }
+      };
+
+      /** Many runs, a long journal, a row longer than a page, small and big workflows, requests. */
+      const fill = async (): Promise<void> => {
+        let number = 0;
+        for (let run = 1; run <= 40; run++) {
+          const request = { run_id: runId(run), key_digest: digest(`key ${run}`), body_digest: digest("body") };
+          const text = run === 7 ? "big ".repeat(300_000) : `{"name":"workflow ${run % 11}"}`;
+          const one = submit(run, { text, request: run % 3 === 0 ? request : null });
+          await store.commit({ ...one, number: ++number });
+        }
+        for (const [first, last] of [
+          [2, 2],
+          [3, 9_000],
+          [9_001, 9_001],
+          [9_002, 9_100],
+        ] as const)
+          await store.commit(commit(++number, { rows: [row(runId(5), first, last)] }));
+        for (let n = 2; n < 20; n++) await store.commit(commit(++number, { rows: [row(runId(9), n)] }));
+      };
+
+      test("has everything once, each run before its journal, and its journal in order", async () => {
+        await fill();
+        const items = await readAll(store);
+        const count = (kind: string): number => items.filter((item) => item.kind === kind).length;
+        expect([count("run"), count("workflow"), count("request")]).toEqual([40, 12, 13]);
+        const seen = new Map<string, number>();
+        for (const item of items) {
+          if (item.kind === "run") seen.set(item.run_id, 0);
+          if (item.kind !== "journal") continue;
+          expect(seen.get(item.run_id)).toBe(item.first_seq - 1);
+          seen.set(item.run_id, item.last_seq);
+        }
+        expect([seen.size, seen.get(runId(5)), seen.get(runId(9))]).toEqual([40, 9_100, 19]);
+      });
+
+      test("written into a new store makes it the same, and every run is to be projected", async () => {
+        await fill();
+        const items = await readAll(store);
+        const numbers = { commit: store.commit_max, run_number: store.run_number_max };
+        const { identity } = store;
+        const other = await open();
+        try {
+          expect(other.store.identity).not.toBe(identity);
+          for (let from = 0; from < items.length; from += 30) {
+            await other.store.writeArchive(items.slice(from, from + 30), null);
+            expect(other.store.commit_max).toBe(0);
+          }
+          await other.store.writeArchive([], numbers);
+          const restored = await other.takeOver();
+          expect([restored.commit_max, restored.run_number_max]).toEqual([numbers.commit, numbers.run_number]);
+          expect(await readAll(restored)).toEqual(items);
+          expect(await restored.activeRuns()).toEqual(Array.from({ length: 40 }, (_, i) => runId(i + 1)));
+          expect(await restored.projected(runId(1))).toBeNull();
+          expect(await restored.request(digest("key 3"))).toEqual({ run_id: runId(3), body_digest: digest("body") });
+          expect((await restored.workflow(digest("big ".repeat(300_000))))?.length).toBe(1_200_000);
+          await restored.commit(commit(numbers.commit + 1, { rows: [row(runId(9), 20)] }));
+          expect(await restored.journal(runId(9), 18)).toHaveLength(2);
+        } finally {
+          await other.dispose();
+        }
+      });
+
+      test("that goes on while commits do has each row of before once", async () => {
+        await fill();
+        const before = await readAll(store);
+        const during: ArchiveItem[] = [];
+        let number = store.commit_max;
+        for (let after: ArchiveCursor | null = null; ; ) {
+          const page = await store.readArchive(after);
+          during.push(...page.items);
+          if (page.next === null) break;
+          after = page.next;
+          if (number > 120) continue;
+          const run = 100 + ++number;
+          await store.commit({ ...submit(run), number });
+          await store.commit(commit(++number, { rows: [row(runId(run), 2)] }));
+        }
+        const known = new Set(before.map((item) => JSON.stringify(item)));
+        expect(during.filter((item) => known.has(JSON.stringify(item)))).toEqual(before);
+      });
+
+      test("names the same store after a crash", async () => {
+        const { identity } = store;
+        expect(identity).not.toBe("");
+        await reopen();
+        expect(store.identity).toBe(identity);
       });
     });
 

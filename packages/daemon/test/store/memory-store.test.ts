@@ -3,11 +3,12 @@ import { newMemoryDisk, openMemoryStore } from "../../src/store/memory-store.ts"
 import { describeStore } from "./conformance.ts";
 import { commit, row, runId, submit, submitted } from "./fixtures.ts";
 
+let disks = 0;
 describeStore({
   name: "memory",
   queries: false,
   async open() {
-    const disk = newMemoryDisk();
+    const disk = newMemoryDisk(`memory ${++disks}`);
     const again = async () => openMemoryStore(disk);
     return { store: openMemoryStore(disk), reopen: again, takeOver: again, dispose: async () => {} };
   },

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { CommitFailed, QueryFailed, type Store, StoreDamaged } from "../../src/store/store.ts";
+import { CommitFailed, type DurableStore, QueryFailed, StoreDamaged } from "../../src/store/store.ts";
 import type { Answer, Call } from "./store-host.ts";
 
 /** Stores that live in a child process (store-host.ts), as if they were here. */
@@ -8,7 +8,7 @@ export interface Host {
 }
 
 export interface RemoteStore {
-  readonly store: Store;
+  readonly store: DurableStore;
   takeOver(): Promise<RemoteStore>;
 }
 
@@ -34,7 +34,7 @@ export function makeHost(child: ChildProcess): Host {
     const of = value as number;
     let known = fields!;
     const method =
-      <Name extends keyof Store>(name: Name) =>
+      <Name extends keyof DurableStore>(name: Name) =>
       async (...args: readonly unknown[]) => {
         const done = await ask({ call: "method", of, name, args });
         known = done.fields!;
@@ -45,6 +45,9 @@ export function makeHost(child: ChildProcess): Host {
       store: {
         get url() {
           return known.url;
+        },
+        get identity() {
+          return known.identity;
         },
         get run_number_max() {
           return known.run_number_max;
@@ -62,6 +65,8 @@ export function makeHost(child: ChildProcess): Host {
         projected: method("projected"),
         runRecords: method("runRecords"),
         dropRecords: method("dropRecords"),
+        readArchive: method("readArchive"),
+        writeArchive: method("writeArchive"),
         query: method("query"),
         close: method("close"),
       },

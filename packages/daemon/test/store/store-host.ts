@@ -1,4 +1,4 @@
-import { CommitFailed, type Store } from "../../src/store/store.ts";
+import { CommitFailed, type DurableStore } from "../../src/store/store.ts";
 import { type Connection, connect } from "../../src/store/surreal-open.ts";
 import { takeStore } from "../../src/store/surreal-store.ts";
 
@@ -6,23 +6,28 @@ import { takeStore } from "../../src/store/surreal-store.ts";
 export type Call =
   | { readonly call: "open"; readonly url: string }
   | { readonly call: "take_over"; readonly of: number }
-  | { readonly call: "method"; readonly of: number; readonly name: keyof Store; readonly args: readonly unknown[] };
+  | {
+      readonly call: "method";
+      readonly of: number;
+      readonly name: keyof DurableStore;
+      readonly args: readonly unknown[];
+    };
 
 export interface Answer {
   readonly id: number;
   readonly value?: unknown;
   readonly error?: { readonly name: string; readonly message: string; readonly outcome?: CommitFailed["outcome"] };
   /** The store's own fields after the call. */
-  readonly fields?: Pick<Store, "url" | "run_number_max" | "commit_max">;
+  readonly fields?: Pick<DurableStore, "url" | "identity" | "run_number_max" | "commit_max">;
 }
 
-const stores: { store: Store; connection: Connection }[] = [];
+const stores: { store: DurableStore; connection: Connection }[] = [];
 
 process.on("message", ({ id, ...call }: Call & { id: number }) => {
   answer(call as Call).then(
     ({ value, of }) => {
-      const { url, run_number_max, commit_max } = stores[of]!.store;
-      send({ id, value, fields: { url, run_number_max, commit_max } });
+      const { url, identity, run_number_max, commit_max } = stores[of]!.store;
+      send({ id, value, fields: { url, identity, run_number_max, commit_max } });
     },
     (error: Error) => {
       const outcome = error instanceof CommitFailed ? { outcome: error.outcome } : {};
