@@ -7,7 +7,9 @@ import { removeTree } from "./remove-tree.ts";
 import type { Recorded, RunView } from "orchestrator-core";
 
 const root = join(import.meta.dirname, "..");
-const bin = (name: string): string => join(root, "packages", name, "bin", `orchestrator-${name}.js`);
+const bin = (name: "daemon" | "agent"): string => join(root, "packages", name, "bin", `orchestrator-${name}.js`);
+/** The command, as a program. */
+export const cliBin = join(root, "packages/cli/bin/orchestrator.js");
 
 /** A real daemon and real agents on a state directory of their own, to be killed and started again. */
 export class Cluster {
@@ -32,18 +34,24 @@ export class Cluster {
   }
 
   async startDaemon(flags: readonly string[] = []): Promise<void> {
-    this.daemon = spawn(
+    const { child, ready } = this.spawnDaemon(flags);
+    if (await ready) return;
+    throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode} before it was ready`);
+  }
+
+  /** Starts a daemon and waits for nothing. `ready`: it is, or it ended before. */
+  spawnDaemon(flags: readonly string[] = []): { child: ChildProcess; ready: Promise<boolean> } {
+    const child = spawn(
       process.execPath,
       [bin("daemon"), "--listen", "127.0.0.1:0", "--state", this.state, "--workspace-root", this.workspace, ...flags],
       { cwd: this.workspace, stdio: ["ignore", "pipe", "ignore"] },
     );
-    const [line] = (await Promise.race([
-      once(this.daemon.stdout!, "data"),
-      once(this.daemon, "exit").then(([code, signal]) => {
-        throw new Error(`the daemon ended with ${code ?? signal} before it was ready`);
-      }),
-    ])) as [Buffer];
-    this.url = /ready at (\S+)/.exec(String(line))![1]!;
+    this.daemon = child;
+    const said = once(child.stdout, "data").then(([line]) => {
+      this.url = /ready at (\S+)/.exec(String(line))![1]!;
+      return true;
+    });
+    return { child, ready: Promise.race([said, once(child, "exit").then(() => false)]) };
   }
 
   startAgent(index: number, flags: readonly string[] = []): void {
@@ -80,10 +88,9 @@ export class Cluster {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<T> {
-    const token = readFileSync(join(this.state, "tokens", "operator"), "utf8").trim();
     const reply = await fetch(this.url + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
+      headers: { authorization: `Bearer ${this.token()}`, "content-type": "application/json", ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const value: unknown = await reply.json();
@@ -91,26 +98,29 @@ export class Cluster {
     return value as T;
   }
 
+  token = (): string => readFileSync(join(this.state, "tokens", "operator"), "utf8").trim();
+
   show = (run_id: string): Promise<RunView> => this.call("GET", `/v1/runs/${run_id}`);
 
   /** Every event of a run that has ended. */
   async events(run_id: string): Promise<Recorded[]> {
-    const token = readFileSync(join(this.state, "tokens", "operator"), "utf8").trim();
     const reply = await fetch(`${this.url}/v1/runs/${run_id}/events`, {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${this.token()}` },
     });
     return [...(await reply.text()).matchAll(/^data: (.*)$/gm)].map((match) => JSON.parse(match[1]!) as Recorded);
   }
 
   /** Exec ids whose reports an agent was told to be accepted. */
-  acknowledged(index: number): string[] {
+  acknowledged = (index: number): string[] =>
+    this.reported(index).flatMap(({ report, exec_id }) => (report === "manifest" ? [exec_id] : []));
+
+  /** Reports that an agent was told to be accepted, or to have been accepted before. */
+  reported(index: number): ReportedLine[] {
     if (!existsSync(this.agentLog(index))) return [];
     return readFileSync(this.agentLog(index), "utf8")
       .split("\n")
-      .flatMap((line) => {
-        const { event, report, outcome, exec_id } = parse(line);
-        return event === "reported" && report === "manifest" && outcome !== "refused" && exec_id ? [exec_id] : [];
-      });
+      .map(parse)
+      .filter((line) => line.event === "reported" && line.outcome !== "refused") as unknown as ReportedLine[];
   }
 
   async close(): Promise<void> {
@@ -118,6 +128,13 @@ export class Cluster {
     await this.kill(this.daemon, "SIGTERM");
     removeTree(this.directory);
   }
+}
+
+export interface ReportedLine {
+  readonly run_id: string;
+  readonly stage_id: string;
+  readonly exec_id: string;
+  readonly report: string;
 }
 
 function parse(line: string): Record<string, string | undefined> {

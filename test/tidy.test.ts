@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 /** What a linter cannot see. */
 const root = join(import.meta.dirname, "..");
-const packages = ["core", "daemon", "agent", "cli"] as const;
+const packages = ["core", "daemon", "agent", "cli", "sim"] as const;
 
 const sources = packages.flatMap((name) =>
   filesBeneath(join("packages", name, "src")).map((path) => ({
@@ -31,6 +31,7 @@ describe("the shape of the house", () => {
       daemon: ["orchestrator-core"],
       agent: ["orchestrator-core"],
       cli: ["orchestrator-core", "orchestrator-daemon", "orchestrator-agent"],
+      sim: ["orchestrator-core", "orchestrator-daemon", "orchestrator-agent"],
     };
     const wrong = sources.flatMap(({ name, path, text }) =>
       importsOf(text)
@@ -52,7 +53,10 @@ describe("the shape of the house", () => {
     const { exports } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
       exports: Record<string, { source: string }>;
     };
-    return ["src/main.ts", ...Object.values(exports).map(({ source }) => source)].map((file) =>
+    // started as processes or as hooks of Node's loader, by their names
+    const started = name === "sim" ? ["worker", "mutants/main", "mutants/worker", "mutants/hooks"] : [];
+    const files = ["main", ...started].map((file) => `src/${file}.ts`);
+    return [...files, ...Object.values(exports).map(({ source }) => source)].map((file) =>
       join("packages", name, file),
     );
   };

@@ -103,7 +103,8 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     if (mode === "working" || slots.open() > 0) return;
     const nothingToSay = exchange.unanswered() === 0;
     if (mode === "orphaned" && (nothingToSay || slots.leasesAreOver())) end(0);
-    if (mode === "stopping" && (nothingToSay || farewell || impatient)) end(impatient ? 130 : 0);
+    const nothingToCome = nothingToSay && !exchange.claiming();
+    if (mode === "stopping" && (nothingToCome || farewell || impatient)) end(impatient ? 130 : 0);
   }
 
   function end(exit: number): void {
@@ -141,6 +142,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
       mode = "stopping";
       log.info("agent_stopping", { running: slots.running() });
       slots.closeDoor();
+      void exchange.withdraw().then(changed);
       clock.after(options.drain_ms, () => slots.giveUp("the agent was told to end"));
       clock.after(options.drain_ms + options.grace_ms + times.farewell_ms, () => {
         farewell = true;

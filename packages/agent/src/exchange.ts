@@ -1,4 +1,4 @@
-import { type Completion, type Grant, makeUlid } from "orchestrator-core";
+import { type ClaimBody, type Completion, type Grant, makeUlid } from "orchestrator-core";
 import { backoff, type Link, pause } from "./link.ts";
 import type { Log } from "./log.ts";
 import { times } from "./options.ts";
@@ -22,6 +22,10 @@ export interface Exchange {
   nudge(): void;
   /** Reports not answered yet. */
   unanswered(): number;
+  /** Takes a parked claim back, so that nothing is granted to an agent that goes. What comes all the same is taken. */
+  withdraw(): Promise<void>;
+  /** A claim may still be answered with grants. */
+  claiming(): boolean;
 }
 
 export interface ExchangeParts {
@@ -54,6 +58,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
   let under_way: readonly Completion[] = [];
   let completing = false;
   let claiming = false;
+  let parked: ClaimBody | null = null;
   let empty_claims = 0;
   let lease_ms: number = times.lease_ms_assumed;
   /** How many of the outbox go one by one, since together they were refused. */
@@ -88,8 +93,10 @@ export function makeExchange(parts: ExchangeParts): Exchange {
     claiming = true;
     const wait_ms = Math.min(times.claim_wait_ms_max, Math.floor(lease_ms / 2));
     const body = { agent_id, request_id: requestId(), jobs_max: Math.min(parts.wanted(), JOBS_MAX), wait_ms, ...reach };
+    parked = body;
     const answer = await link.askUntilAnswered("claim", { body }, wait_ms + times.answer_ms);
     if (answer === null) return;
+    parked = null;
     if (answer.result.ok) {
       const { jobs } = answer.result.value;
       take(jobs, answer.sent, body.jobs_max);
@@ -164,5 +171,16 @@ export function makeExchange(parts: ExchangeParts): Exchange {
     },
     nudge,
     unanswered: () => outbox.length + under_way.length,
+    async withdraw() {
+      if (parked === null) return;
+      // the same request again, without waiting: the daemon lets the parked one go and answers this one
+      const body = { ...parked, wait_ms: 0 };
+      const sent = clock.now();
+      const result = await link.ask("claim", { body }, times.answer_ms);
+      parked = null;
+      claiming = false;
+      if (result?.ok) take(result.value.jobs, sent, body.jobs_max);
+    },
+    claiming: () => claiming,
   };
 }

@@ -144,6 +144,12 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
   command("rebuild", "make the records anew from the journal").action(
     action(async () => (await import("./commands/rebuild.ts")).rebuild),
   );
+  command("backup <file>", "write everything but the bundles into a new file, also while the daemon runs").action(
+    action(async () => (await import("./commands/backup.ts")).backup),
+  );
+  command("restore <file>", "make the store of a state directory that has none from a backup").action(
+    action(async () => (await import("./commands/restore.ts")).restore),
+  );
   command("version", "print the version").action(action(async () => (await import("./commands/version.ts")).version));
   return program.addHelpText(
     "after",

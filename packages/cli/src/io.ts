@@ -10,8 +10,8 @@ export interface Io {
   readonly can_ask: boolean;
   /** Of the terminal behind `err`. */
   size(): { readonly columns: number; readonly rows: number };
-  /** One line from the person; null where the input ended or the answer was Ctrl-C. */
-  ask(question: string): Promise<string | null>;
+  /** One line from the person; null where the input ended, the answer was Ctrl-C, or `signal` took the question back. */
+  ask(question: string, signal: AbortSignal): Promise<string | null>;
   /** Calls `fn` at each Ctrl-C or SIGTERM, instead of ending the process, until the returned function is called. */
   onInterrupt(fn: () => void): () => void;
   /** Aborted when nobody reads `out` any more. */
@@ -39,13 +39,20 @@ export function processIo(proc: NodeJS.Process): Io {
     err_tty: proc.stderr.isTTY && proc.env.TERM !== "dumb",
     can_ask: proc.stdin.isTTY && proc.stderr.isTTY,
     size: () => ({ columns: proc.stderr.columns || 80, rows: proc.stderr.rows || 24 }),
-    ask: (question) =>
+    ask: (question, signal) =>
       new Promise((resolve) => {
         const lines = createInterface({ input: proc.stdin, output: proc.stderr });
+        const takeBack = (): void => {
+          proc.stderr.write("\n");
+          answer(null);
+        };
         const answer = (text: string | null): void => {
+          signal.removeEventListener("abort", takeBack);
           resolve(text);
           lines.close();
         };
+        if (signal.aborted) return answer(null);
+        signal.addEventListener("abort", takeBack);
         lines.on("SIGINT", () => {
           proc.stderr.write("\n");
           answer(null);

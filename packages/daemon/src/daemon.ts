@@ -172,5 +172,5 @@ function makeLog(target: string | null) {
       // see above
     }
   };
-  return pino({ write });
+  return pino({}, { write });
 }

@@ -107,7 +107,7 @@ export function checkStoreIsThere(state: string, directory: string): void {
   const mark = readMark(state);
   if (mark === null || mark.commit === 0) return;
   if (existsSync(directory) && readdirSync(directory).length > 0) return;
-  throw behind(directory, "is not there", mark, join(state, MARK_FILE));
+  throw behind(directory, "is not there", mark, join(state, MARK_FILE), "mount its disk, or restore a backup:");
 }
 
 /** What the start found out about the mark, for the log. */
@@ -124,7 +124,8 @@ export function keepMark(store: DurableStore, state: string, note: Note): Durabl
   const { identity, commit_max } = store;
   if (found !== null && found !== "damaged" && isBehind(store, found.mark)) {
     const has = commit_max === 0 ? "has no commit" : `ends at commit ${commit_max}`;
-    throw behind(store.url.replace(/^[a-z+]+:\/\//, ""), has, found.mark, path);
+    const directory = store.url.replace(/^[a-z+]+:\/\//, "");
+    throw behind(directory, has, found.mark, path, `restore a backup: mv ${directory} ${directory}.old;`);
   }
   let slot: 0 | 1 = 0;
   if (found !== null && found !== "damaged" && found.mark.store === identity) slot = found.slot;
@@ -168,14 +169,12 @@ const whatIsWrong = (found: Slots | "damaged" | null): string =>
       ? `${MARK_FILE} cannot be read`
       : `${MARK_FILE} is of another store`;
 
-function behind(directory: string, has: string, mark: Mark, path: string): ProblemError {
+function behind(directory: string, has: string, mark: Mark, path: string, way_back: string): ProblemError {
   return new ProblemError({
     code: "store-behind",
     message:
       `the store in ${directory} ${has}, and commit ${mark.commit} was acknowledged (${path}): ` +
       "the database lost what lies between, or a restore was cut off",
-    hint:
-      `restore a backup: mv ${directory} ${directory}.old; orchestrator restore FILE. ` +
-      `Or, to go on without what was lost, remove ${path} and start again`,
+    hint: `${way_back} orchestrator restore FILE. Or, to go on without what was lost, remove ${path} and start again`,
   });
 }

@@ -34,7 +34,12 @@ export class AgentHost {
   constructor(
     world: World,
     machine: Machine,
-    given: { readonly name: string; readonly slots: number; readonly labels: readonly string[]; readonly finds: boolean },
+    given: {
+      readonly name: string;
+      readonly slots: number;
+      readonly labels: readonly string[];
+      readonly finds: boolean;
+    },
   ) {
     this.#world = world;
     this.machine = machine;
@@ -157,13 +162,16 @@ export class AgentHost {
     world.tally.pauses++;
     world.disturb(this.name);
     world.trace.say(`${scope.name} SIGSTOP for ${Math.round(ms)} ms`);
-    world.scheduler.after(ms, null, () => {
-      if (!scope.alive) return;
-      world.trace.say(`${scope.name} SIGCONT`);
-      world.disturb(this.name);
-      this.calm_since = world.scheduler.now;
-      world.scheduler.resume(scope);
-    });
+    world.scheduler.after(ms, null, () => this.resume(scope));
+  }
+
+  resume(scope = this.scope): void {
+    if (!scope?.alive || !scope.paused) return;
+    const world = this.#world;
+    world.trace.say(`${scope.name} SIGCONT`);
+    world.disturb(this.name);
+    this.calm_since = world.scheduler.now;
+    world.scheduler.resume(scope);
   }
 
   /** SIGTERM, and sometimes a second one. */

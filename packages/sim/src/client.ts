@@ -109,7 +109,8 @@ export class People {
       1,
     );
     const past = stage.past.some((facts) => facts.subject === subject && facts !== stage.now);
-    if (reply?.ok && !past) this.#world.violation("decision", `a decision ${stale ? "on another digest" : "by a proposer"} is accepted`);
+    if (reply?.ok && !past)
+      this.#world.violation("decision", `a decision ${stale ? "on another digest" : "by a proposer"} is accepted`);
   }
 
   async cancel(): Promise<void> {

@@ -17,6 +17,9 @@ export class WallClock {
 /** How far a process's clock is off: at most 100 ppm, as of a bad quartz. */
 const DRIFT = 1e-4;
 
+/** Even a turn of the event loop takes time: nothing that asks again at once can stop the world. */
+const TURN_MS = 0.001;
+
 /**
  * The clock of one process: an origin of its own and a slight drift. Timers fire late as on a busy machine, and up to
  * a millisecond early as Node's do.
@@ -31,11 +34,11 @@ export function makeClock(scheduler: Scheduler, scope: Scope, wall: WallClock, d
     wall: wall.now,
     after(delay_ms, fn) {
       if (!scope.alive) return () => {};
-      if (delay_ms <= 0) return scheduler.after(0, scope, fn);
+      if (delay_ms <= 0) return scheduler.after(TURN_MS, scope, fn);
       const whole = delay_ms / rate;
       const luck = dice.float();
       const slack = luck < 0.1 ? -dice.float() : luck < 0.6 ? dice.float() : luck < 0.99 ? 0 : dice.around(5);
-      return scheduler.after(Math.max(0.001, whole + slack), scope, fn);
+      return scheduler.after(Math.max(TURN_MS, whole + slack), scope, fn);
     },
   };
 }

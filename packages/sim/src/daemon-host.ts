@@ -72,12 +72,16 @@ export class DaemonHost {
           onStop: () => {},
         });
         world.net.listener = { scope, gateway: new Gateway(world, scope, owner, handlers) };
-        machine.put("/state/daemon.json", JSON.stringify({ url: DAEMON_URL, pid: process.pid, pid_start: process.start }));
+        machine.put(
+          "/state/daemon.json",
+          JSON.stringify({ url: DAEMON_URL, pid: process.pid, pid_start: process.start }),
+        );
         world.trace.say(`${scope.name} listens`);
         void world.recovery.memory(owner.active());
       },
       (error: unknown) => {
-        if (scope.alive && !(error instanceof Dead)) world.violation("open", `the daemon does not open: ${String(error)}`);
+        if (scope.alive && !(error instanceof Dead))
+          world.violation("open", `the daemon does not open: ${String(error)}`);
       },
     );
   }
@@ -109,11 +113,14 @@ export class DaemonHost {
     this.#world.tally.pauses++;
     this.#world.disturbEverybody();
     this.#world.trace.say(`${scope.name} SIGSTOP for ${Math.round(ms)} ms`);
-    this.#world.scheduler.after(ms, null, () => {
-      this.#world.trace.say(`${scope.name} SIGCONT`);
-      this.#world.disturbEverybody();
-      this.#world.scheduler.resume(scope);
-    });
+    this.#world.scheduler.after(ms, null, () => this.resume(scope));
+  }
+
+  resume(scope = this.scope): void {
+    if (!scope?.alive || !scope.paused) return;
+    this.#world.trace.say(`${scope.name} SIGCONT`);
+    this.#world.disturbEverybody();
+    this.#world.scheduler.resume(scope);
   }
 
   /** SIGTERM: what waits is written, then it ends. */

@@ -168,7 +168,8 @@ export class Disk {
 
   #crashFile(node: FileNode, dice: Dice): void {
     if (node.data === node.synced) return;
-    const appended = node.data.length >= node.synced.length && node.data.subarray(0, node.synced.length).equals(node.synced);
+    const appended =
+      node.data.length >= node.synced.length && node.data.subarray(0, node.synced.length).equals(node.synced);
     const before = node.data.length;
     // replaced content: the old, none, or a part of the new
     if (!appended && dice.chance(0.3)) node.data = node.synced;

@@ -10,15 +10,15 @@ type Step = () => boolean;
 const tick = (process as unknown as { readonly _tickCallback?: () => void })._tickCallback;
 
 /** Calls `step` until it returns false. `onLost` hears of rejections that nobody handles. */
-export function drive(step: Step, onLost: (error: unknown) => void): Promise<void> {
+export function drive(step: Step, onLost: (error: unknown) => void, drain = tick): Promise<void> {
   return new Promise((resolve, reject) => {
     setImmediate(function turn(): void {
       const others = process.listeners("unhandledRejection");
       process.removeAllListeners("unhandledRejection");
       process.on("unhandledRejection", onLost);
       try {
-        if (tick !== undefined && drainsInPlace(tick)) {
-          do tick();
+        if (drain !== undefined && drainsInPlace(drain)) {
+          do drain();
           while (step());
           resolve();
         } else if (step()) setImmediate(turn);
@@ -37,9 +37,9 @@ export function drive(step: Step, onLost: (error: unknown) => void): Promise<voi
 export function drainsInPlace(drain: () => void): boolean {
   let steps = 0;
   const chain = async (): Promise<void> => {
-    for (; steps < 10; steps++) await null;
+    for (; steps < 10; steps++) await Promise.resolve();
     await new Promise<void>((resolve) => process.nextTick(resolve));
-    for (; steps < 20; steps++) await null;
+    for (; steps < 20; steps++) await Promise.resolve();
   };
   void chain();
   drain();

@@ -113,6 +113,8 @@ export class Faults {
     world.trace.say("no more faults");
     world.net.cut.clear();
     for (const machine of world.machines) machine.table.full = false;
+    world.daemon.resume();
+    for (const agent of world.agents) agent.resume();
     world.disturbEverybody();
   }
 }

@@ -80,7 +80,7 @@ export function makeFiles(disk: Disk, descriptors: Descriptors, faults: FileFaul
   function removeTree(path: string): void {
     const node = disk.node(path);
     if (node === null) return;
-    if (node.kind === "directory") for (const name of [...node.entries.keys()]) removeTree(`${path}/${name}`);
+    if (node.kind === "directory") for (const name of node.entries.keys()) removeTree(`${path}/${name}`);
     disk.remove(path);
   }
 
@@ -177,4 +177,8 @@ function statOf(node: Node): FileStat {
   };
 }
 
-const clean = (path: string): string => `/${path.split("/").filter((name) => name !== "" && name !== ".").join("/")}`;
+const clean = (path: string): string =>
+  `/${path
+    .split("/")
+    .filter((name) => name !== "" && name !== ".")
+    .join("/")}`;

@@ -33,7 +33,6 @@ export class Gateway {
   }
 
   async handle(request: HttpRequest, signal: AbortSignal, caller: Caller): Promise<HttpReply> {
-    const asked = this.#world.law.mark();
     try {
       const { name, route, params, query } = find(request);
       const role = roleOf(request, route);
@@ -47,9 +46,10 @@ export class Gateway {
       const value = await handler({ params, query, body }, context);
       const text = JSON.stringify(value);
       if (this.#scope.alive) {
-        const flaws = form(name, "reply")(JSON.parse(text));
+        const shown: unknown = JSON.parse(text);
+        const flaws = form(name, "reply")(shown);
         if (flaws.length > 0) this.#world.violation("contract", `${name}: ${JSON.stringify(flaws[0])}`);
-        this.#world.answers.check({ name, params, body, value: JSON.parse(text), idempotency_key, caller, asked });
+        this.#world.answers.check({ name, params, body, value: shown, idempotency_key, caller });
       }
       return { status: route.status, body: text };
     } catch (error) {
@@ -95,7 +95,9 @@ function find(request: HttpRequest): Found {
     const params = Object.fromEntries(
       Object.entries(match.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value ?? "")]),
     );
-    const query = Object.fromEntries([...new URLSearchParams(search ?? "")].map(([key, value]) => [key, Number(value)]));
+    const query = Object.fromEntries(
+      [...new URLSearchParams(search ?? "")].map(([key, value]) => [key, Number(value)]),
+    );
     return { name, route, params: route.params ? params : undefined, query: route.query ? query : undefined };
   }
   throw new ProblemError({ code: "route-unknown", message: request.path });

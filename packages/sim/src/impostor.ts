@@ -48,7 +48,9 @@ export class Impostor {
     if (luck < 0.7) {
       const off = this.#dice.chance(0.5) ? 1 : -1;
       const completions = complete.completions.map((c) => ({ ...c, fence: Math.max(1, c.fence + off) }));
-      return completions.every((c, i) => c.fence !== complete.completions[i]!.fence) ? { ...complete, completions } : null;
+      return completions.every((c, i) => c.fence !== complete.completions[i]!.fence)
+        ? { ...complete, completions }
+        : null;
     }
     const ended = complete.completions.filter(({ run_id, stage_id, exec_id, report }) => {
       const exec = this.#world.law.runs.get(run_id)?.stages.get(stage_id)?.execs.get(exec_id);

@@ -57,11 +57,18 @@ export class Net {
         trace.say(`${caller.name} ${id} ${what}`);
         act();
       };
+      // a connection may stay half-open: nobody tells the daemon
+      const hangUp = (): void => {
+        if (this.#dice.chance(world.faults.over ? 0 : 0.05)) world.disturb(caller.name, HALF_OPEN_MS);
+        else scheduler.after(this.#dice.between(0.05, 1), null, () => gone.abort(GONE));
+      };
+      world.onDeath(caller.scope, () => {
+        if (open) hangUp();
+      });
       const fail = (why: string): void => finish(why, () => reject(new NoAnswer(`${request.path}: ${why}`)));
       const clear = scheduler.after(request.timeout_ms, caller.scope, () => {
         fail("no answer in time");
-        // half-open connections stay: nobody tells the daemon
-        if (!this.#dice.chance(0.05)) scheduler.after(this.#delay(), null, () => gone.abort());
+        hangUp();
       });
       if (this.listener === null) {
         scheduler.after(this.#dice.between(0.1, 1), caller.scope, () => fail("refused"));
@@ -72,7 +79,7 @@ export class Net {
       const answer = (reply: HttpReply): void => {
         if (this.cut.has(caller.name) || this.#dice.chance(lose)) {
           tally.drops++;
-          world.disturb(caller.name);
+          world.disturb(caller.name, request.timeout_ms);
           trace.say(`${caller.name} ${id} answer lost`);
           return;
         }
@@ -86,12 +93,12 @@ export class Net {
       };
       if (this.cut.has(caller.name) || this.#dice.chance(lose)) {
         tally.drops++;
-        world.disturb(caller.name);
+        world.disturb(caller.name, request.timeout_ms);
         trace.say(`${caller.name} ${id} lost`);
       } else this.#arrive(request, caller, listener, gone.signal, answer, reset);
       if (this.#dice.chance(twice)) {
         tally.duplicates++;
-        world.disturb(caller.name);
+        world.disturb(caller.name, HALF_OPEN_MS);
         trace.say(`${caller.name} ${id} twice`);
         scheduler.after(this.#dice.around(300), null, () => {
           if (this.listener !== null) this.#arrive(request, caller, this.listener, gone.signal, answer, () => {});
@@ -125,11 +132,18 @@ export class Net {
     if (this.said.length === 0 || this.listener === null) return;
     const { request, caller } = this.#dice.pick(this.said);
     this.#world.tally.replays++;
-    this.#world.disturb(caller.name);
+    this.#world.disturb(caller.name, HALF_OPEN_MS);
     this.#world.trace.say(`replay of ${caller.name} ${request.path}`);
     const gone = new AbortController();
-    this.#arrive(request, caller, this.listener, gone.signal, () => {}, () => {});
-    this.#world.scheduler.after(this.#dice.around(1_000), null, () => gone.abort());
+    this.#arrive(
+      request,
+      caller,
+      this.listener,
+      gone.signal,
+      () => {},
+      () => {},
+    );
+    this.#world.scheduler.after(this.#dice.around(1_000), null, () => gone.abort(GONE));
   }
 
   /** Follows a run's events until they end or the connection breaks. */
@@ -140,13 +154,20 @@ export class Net {
       if (listener === null) return void scheduler.after(1, caller.scope, resolve);
       const gone = new AbortController();
       let last = scheduler.now;
+      let open = true;
+      const close = (): void => {
+        open = false;
+        resolve();
+      };
       const later = (act: () => void): void => {
         last = Math.max(last, scheduler.now + this.#delay(caller));
-        scheduler.at(last, caller.scope, act);
+        scheduler.at(last, caller.scope, () => {
+          if (open) act();
+        });
       };
-      this.#world.onDeath(listener.scope, () => scheduler.after(1, caller.scope, resolve));
+      this.#world.onDeath(listener.scope, () => scheduler.after(1, caller.scope, close));
       const breaks = this.#dice.around(8_000);
-      scheduler.after(breaks, null, () => gone.abort());
+      scheduler.after(breaks, null, () => gone.abort(GONE));
       scheduler.after(this.#delay(caller), listener.scope, () => {
         void (async () => {
           try {
@@ -158,7 +179,7 @@ export class Net {
           } catch {
             // an unknown run, or a daemon that breaks: the stream ends
           }
-          later(resolve);
+          later(close);
         })();
       });
     });
@@ -171,5 +192,11 @@ export class Net {
     return this.#dice.around(1_500);
   }
 }
+
+/** A reason of our own: the default one costs a stack trace. */
+const GONE = "the caller went away";
+
+/** How long a daemon may keep what nobody waits for any more. */
+const HALF_OPEN_MS = 30_000;
 
 const sizeOf = (text: string | null): string => `${text?.length ?? 0}B`;

@@ -81,7 +81,7 @@ export class ProcessTable {
 
   /** The machine lost its power. */
   powerOff(): void {
-    for (const process of [...this.living.values()]) {
+    for (const process of this.living.values()) {
       process.died.length = 0;
       this.end(process, { code: null, signal: "SIGKILL" });
     }
@@ -110,7 +110,7 @@ export class ProcessTable {
     const process = this.spawn({ mark, exec, deaf: script.deaf });
     this.#evidence.began(process, exec, this.machine);
     const fails = before < script.fails;
-    const ms = script.ms * this.#dice.between(0.8, 1.2);
+    const ms = script.ms * (script.exact ? 1 : this.#dice.between(0.8, 1.2));
     this.#write(stdout, script, "begin\n");
     if (script.child_ms > 0) this.#leave(process, script);
     this.#scheduler.after(ms, this.scope, () => {

@@ -15,9 +15,21 @@ export interface Script {
   readonly out: "none" | "good" | "bad";
   /** Bytes written to stdout. */
   readonly bytes: number;
+  /** Takes exactly as long as it says. */
+  readonly exact: boolean;
 }
 
-const DEFAULTS: Script = { n: 0, ms: 0, fails: 0, deaf: false, child_ms: 0, away: false, out: "none", bytes: 0 };
+const DEFAULTS: Script = {
+  n: 0,
+  ms: 0,
+  fails: 0,
+  deaf: false,
+  child_ms: 0,
+  away: false,
+  out: "none",
+  bytes: 0,
+  exact: false,
+};
 
 export function scriptArgs(script: Partial<Script>): string[] {
   return Object.entries(script)
@@ -38,5 +50,6 @@ export function readScript(args: readonly string[]): Script {
     away: given.get("away") === "true",
     out: out === "good" || out === "bad" ? out : "none",
     bytes: number("bytes"),
+    exact: given.get("exact") === "true",
   };
 }

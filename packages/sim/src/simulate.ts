@@ -17,13 +17,22 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
-/** After the last fault every run ends within this time. */
+export interface Course {
+  /** After the last fault every run ends within this time. */
+  readonly liveness_ms?: number;
+  readonly steps_max?: number;
+  /** How promises are run to their end; see `drive.ts`. */
+  readonly drain?: () => void;
+  /** Sees the world when all is over. */
+  readonly look?: (world: World) => void;
+}
+
 const LIVENESS_MS = 15 * 60_000;
 const CAUGHT_UP_MS = 2_500;
 const SETTLE_MS = 20_000;
 
 /** One seed, from nothing to its end. */
-export async function simulate(seed: string): Promise<Outcome> {
+export async function simulate(seed: string, course: Course = {}): Promise<Outcome> {
   const dice = new Dice(seed).fork("setting");
   const profile = drawProfile(dice);
   const labels = dice.chance(0.5) ? ["gpu"] : [];
@@ -31,7 +40,7 @@ export async function simulate(seed: string): Promise<Outcome> {
     slots: dice.int(1, 4),
     labels: i === 0 || dice.chance(0.3) ? labels : [],
   }));
-  return simulateWith(seed, profile, { machines: dice.int(1, 3), agents }, drawRuns(dice, labels));
+  return simulateWith(seed, profile, { machines: dice.int(1, 3), agents }, drawRuns(dice, labels), course);
 }
 
 export async function simulateWith(
@@ -39,18 +48,21 @@ export async function simulateWith(
   profile: Profile,
   options: WorldOptions,
   runs: readonly RunPlan[],
-  look: (world: World) => void = () => {},
+  { liveness_ms = LIVENESS_MS, steps_max, drain, look = () => {} }: Course = {},
 ): Promise<Outcome> {
-  const world = new World(seed, profile, options);
+  const world = new World(seed, profile, { ...options, ...(steps_max === undefined ? {} : { steps_max }) });
   let done = false;
-  void live(world, runs).then(
-    () => {
-      done = true;
-    },
-    (error: unknown) => world.lostRejection(error),
-  );
-  await drive(() => !done && world.step(), world.lostRejection);
-  if (!done && world.violations.length === 0) world.violation("I8", "nothing happens any more, and the world is not over");
+  world.scheduler.at(0, null, () => {
+    void live(world, runs, liveness_ms).then(
+      () => {
+        done = true;
+      },
+      (error: unknown) => world.lostRejection(error),
+    );
+  });
+  await drive(() => !done && world.step(), world.lostRejection, drain);
+  if (!done && world.violations.length === 0)
+    world.violation("I8", "nothing happens any more, and the world is not over");
   look(world);
   return {
     seed,
@@ -64,7 +76,7 @@ export async function simulateWith(
 }
 
 /** The course of every world: faults, then none, then an end at which everything is looked at. */
-async function live(world: World, runs: readonly RunPlan[]): Promise<void> {
+async function live(world: World, runs: readonly RunPlan[], liveness_ms: number): Promise<void> {
   const { scheduler, daemon, agents, people, faults, profile } = world;
   const sleep = (ms: number): Promise<void> => scheduler.sleep(ms, null);
   daemon.start();
@@ -74,7 +86,7 @@ async function live(world: World, runs: readonly RunPlan[]): Promise<void> {
 
   await sleep(profile.faults_until_ms);
   faults.stop();
-  const late = scheduler.now + LIVENESS_MS;
+  const late = scheduler.now + liveness_ms;
   while (!over(world)) {
     if (scheduler.now > late) return stuck(world);
     await sleep(250);
@@ -94,7 +106,9 @@ async function live(world: World, runs: readonly RunPlan[]): Promise<void> {
   world.answers.end();
   await people.showAll((view) => world.answers.view(view));
   for (const { name, table } of world.machines) {
-    const left = [...table.living.values()].find(({ pid, pgid, exec }) => exec !== null && !world.commands.isAway(pid, pgid));
+    const left = [...table.living.values()].find(
+      ({ pid, pgid, exec }) => exec !== null && !world.commands.isAway(pid, pgid),
+    );
     if (left) world.violation("I7", `process ${left.pid} of ${left.exec?.exec_id} lives on ${name} when all is over`);
   }
 }

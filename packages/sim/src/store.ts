@@ -1,4 +1,11 @@
-import { type Commit, CommitFailed, type MemoryDisk, openMemoryStore, type Portion, type Store } from "orchestrator-daemon/parts";
+import {
+  type Commit,
+  CommitFailed,
+  type MemoryDisk,
+  openMemoryStore,
+  type Portion,
+  type Store,
+} from "orchestrator-daemon/parts";
 import type { Scope } from "./scheduler.ts";
 import type { World } from "./world.ts";
 
@@ -13,7 +20,9 @@ export function openSimStore(world: World, scope: Scope, disk: MemoryDisk): Stor
 
   function latency(): number {
     const { slow } = world.faults.store();
-    return dice.chance(slow) ? dice.around(400) : dice.between(0.2, 1.5);
+    if (!dice.chance(slow)) return dice.between(0.2, 1.5);
+    world.disturbEverybody();
+    return dice.around(400);
   }
 
   function settle<T>(act: () => Promise<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {

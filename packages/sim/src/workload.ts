@@ -16,7 +16,7 @@ export function drawRuns(dice: Dice, labels: readonly string[]): RunPlan[] {
   const count = dice.chance(0.7) ? 1 : dice.int(2, 3);
   return Array.from({ length: count }, (_, i): RunPlan => {
     const role = dice.chance(0.4) ? "proposer" : "operator";
-    const size = dice.chance(0.1) ? dice.int(1, 12) : dice.int(18, count === 1 ? 42 : 26);
+    const size = drawSize(dice, count === 1);
     return {
       workflow: { name: `w${i}`, fail_fast: dice.chance(0.12), stages: drawStages(dice, size, role, labels) },
       role,
@@ -26,6 +26,13 @@ export function drawRuns(dice: Dice, labels: readonly string[]): RunPlan[] {
       retries: dice.chance(0.5) ? dice.int(1, 2) : 0,
     };
   });
+}
+
+/** A few small ones, and a few whose records take several portions. */
+function drawSize(dice: Dice, alone: boolean): number {
+  if (dice.chance(0.1)) return dice.int(1, 12);
+  if (alone && dice.chance(0.03)) return dice.int(70, 130);
+  return dice.int(18, alone ? 42 : 26);
 }
 
 function drawStages(

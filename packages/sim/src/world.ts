@@ -25,9 +25,13 @@ export interface Violation {
   readonly at_ms: number;
 }
 
+/** Two hundred times what a world takes. */
+const STEPS_MAX = 200_000;
+
 export interface WorldOptions {
   readonly machines: number;
   readonly agents: readonly { readonly slots: number; readonly labels: readonly string[] }[];
+  readonly steps_max?: number;
 }
 
 /** Everything there is: machines, processes, a network, people, and the checkers that watch them. */
@@ -40,6 +44,8 @@ export class World {
   readonly disk: MemoryDisk = newMemoryDisk();
   readonly writesUnderWay = new Map<object, { readonly scope: Scope }>();
   readonly violations: Violation[] = [];
+  /** When a run ended last. */
+  ended_ms = 0;
 
   readonly law: Law;
   readonly answers: Answers;
@@ -56,13 +62,15 @@ export class World {
   readonly impostor: Impostor;
   readonly faults: Faults;
 
+  readonly #steps_max: number;
   readonly #deaths = new Map<Scope, (() => void)[]>();
-  readonly #disturbed = new Map<string, number[]>();
+  readonly #disturbed = new Map<string, { readonly from: number; to: number }[]>();
   readonly #names = new Map<string, string>();
 
   constructor(seed: string, profile: Profile, options: WorldOptions) {
     this.dice = new Dice(seed);
     this.profile = profile;
+    this.#steps_max = options.steps_max ?? STEPS_MAX;
     this.trace = new Trace(this.scheduler);
     const object = (checker: string, message: string): void => this.violation(checker, message);
     this.law = new Law(this.disk, {
@@ -70,7 +78,7 @@ export class World {
       object,
       happened: (run, event, stage) => this.#happened(run, event, stage),
     });
-    this.answers = new Answers(this.law, this.disk, this.tally, object);
+    this.answers = new Answers(this.law, this.disk, this.tally, object, () => this.daemon.owner?.active() ?? []);
     this.records = new Records(this.law, this.disk, object);
     this.recovery = new Recovery(this.law, this.answers, this.disk, object);
     this.commands = new Commands(this);
@@ -103,6 +111,8 @@ export class World {
   /** One event. False: nothing is left to happen, or something is wrong. */
   step(): boolean {
     if (this.violations.length > 0) return false;
+    if (this.scheduler.steps > this.#steps_max)
+      this.violation("I8", "something spins: the world has seen enough events");
     try {
       return this.scheduler.step();
     } catch (error) {
@@ -136,10 +146,14 @@ export class World {
 
   // what explains a lost lease
 
-  disturb(name: string): void {
+  /** Something happened to it that may cost it a lease; its consequences may last. */
+  disturb(name: string, for_ms = 0): void {
+    const from = this.scheduler.now;
     const times = this.#disturbed.get(name);
-    if (times === undefined) this.#disturbed.set(name, [this.scheduler.now]);
-    else if (times.at(-1) !== this.scheduler.now) times.push(this.scheduler.now);
+    const last = times?.at(-1);
+    if (times === undefined) this.#disturbed.set(name, [{ from, to: from + for_ms }]);
+    else if (last?.from === from) last.to = Math.max(last.to, from + for_ms);
+    else times.push({ from, to: from + for_ms });
   }
 
   disturbEverybody(): void {
@@ -149,7 +163,8 @@ export class World {
   /** Nothing happened to this agent, its connection or the daemon between the two. */
   calmBetween(name: string, from: number, to: number): boolean {
     if (name === "impostor") return false;
-    return !(this.#disturbed.get(name) ?? []).some((at) => at >= from - this.profile.lease_ms && at <= to);
+    const early = from - this.profile.lease_ms;
+    return !(this.#disturbed.get(name) ?? []).some((times) => times.to >= early && times.from <= to);
   }
 
   diskFault({ name }: AgentHost, what: string): void {
@@ -200,7 +215,12 @@ export class World {
       case "stage_skipped":
         tally.skips++;
         return;
+      case "cancel_requested":
+      case "fail_fast_began":
+        this.commands.stopping(run);
+        return;
       case "run_settled":
+        this.ended_ms = this.scheduler.now;
         void this.people.ended(run);
         return;
       default:

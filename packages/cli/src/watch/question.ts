@@ -51,15 +51,16 @@ const ANSWERS: Readonly<
   },
 };
 
-/** Asks on the terminal. Null: not now. */
+/** Asks on the terminal. Null: not now, or the question was taken back. */
 export async function askPerson(
   context: Context,
   stage: AskingStage,
   lines: readonly string[],
+  signal: AbortSignal,
 ): Promise<Decision | null> {
   const { prompt, keys } = ANSWERS[stage.question.subject as Subject];
   context.io.err(`${lines.join("\n")}\n`);
-  const answer = await context.io.ask(prompt);
+  const answer = await context.io.ask(prompt, signal);
   return keys[answer?.trim().toLowerCase().slice(0, 1) ?? ""] ?? null;
 }
 

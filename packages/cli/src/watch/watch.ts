@@ -85,7 +85,10 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
         if (later.has(`${stage.stage_id} ${stage.question.digest}`) || interrupts.count() > 0) continue;
         const lines = await questionText(link, view, stage);
         progress.pause();
-        const decision = await askPerson(context, stage, lines);
+        const closed = new AbortController();
+        void closeWhenAnswered(link, view.seq, stage.stage_id, closed);
+        const decision = await askPerson(context, stage, lines, AbortSignal.any([closed.signal, interrupts.second]));
+        closed.abort();
         if (decision === null) later.add(`${stage.stage_id} ${stage.question.digest}`);
         else await answer(link, stage, decision);
       }
@@ -93,6 +96,21 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
       return after.run.status === "needs_human";
     }
     return view.run.status === "needs_human" && view.seq <= model.seq;
+  }
+
+  /** The question is open until something happens to its stage: somebody else may answer it, or cancel the run. */
+  async function closeWhenAnswered(link: Link, seq: number, stage_id: string, closed: AbortController): Promise<void> {
+    try {
+      for await (const event of runEvents(link, run_id, seq, AbortSignal.any([closed.signal, interrupts.second]))) {
+        if (!("stage_id" in event) || event.stage_id !== stage_id) continue;
+        progress.say(`${stage_id}: it was answered elsewhere`);
+        return;
+      }
+    } catch {
+      // the daemon went away: the prompt makes room for finding another
+    } finally {
+      closed.abort();
+    }
   }
 
   async function answer(link: Link, stage: AskingStage, decision: Decision): Promise<void> {

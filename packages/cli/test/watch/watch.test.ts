@@ -123,6 +123,19 @@ test("any other answer leaves the question open, and the run waits", async () =>
   expect(daemon.calls.map(({ name }) => name)).not.toContain("decide");
 });
 
+test("a question that is answered elsewhere is taken back, and the watching goes on", async () => {
+  const daemon = gateReached();
+  const ask: FakeIo["ask"] = (_question, signal) =>
+    new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve(null));
+      daemon.add({ type: "stage_cancelled", stage_id: "ship-it", reason: "cancelled" });
+      settle(daemon, "cancelled");
+    });
+  const { end } = await watch(daemon, Object.assign(fakeIo({ can_ask: true }), { ask }));
+  expect(end).toBe("settled");
+  expect(daemon.calls.map(({ name }) => name)).not.toContain("decide");
+});
+
 test("a cut connection is resumed after the last event that came: none is lost, none repeated", async () => {
   const daemon = new FakeDaemon();
   for (let i = 0; i < 5; i++) daemon.add({ type: "fail_fast_began", stage_id: "ship-it" });

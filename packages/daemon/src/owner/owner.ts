@@ -435,15 +435,15 @@ export class Owner {
   async claim(body: ClaimBody, signal?: AbortSignal): Promise<readonly Grant[]> {
     this.#checkAccepting();
     const agent = this.#agent(body.agent_id, reachOf(body));
+    // the same request again: the agent gave up on the first, or takes it back
+    const key = `${agent.agent_id}\n${body.request_id}`;
+    this.#claims.release(key);
     const before = this.#grantsOf(agent, body.request_id);
     const grants = before.length > 0 ? before : this.#grant(agent, body);
     if (grants.length > 0 || body.wait_ms === 0) {
       await this.#committer.barrier();
       return grants;
     }
-    const key = `${agent.agent_id}\n${body.request_id}`;
-    // the same request again: the agent gave up on the connection of the first
-    this.#claims.release(key);
     this.#wishes.set(key, { agent, body });
     const waited = await this.#claims.wait(key, body.wait_ms, signal);
     if (this.#wishes.get(key)?.body === body) this.#wishes.delete(key);

@@ -9,6 +9,7 @@ import type {
   Manifest,
   Recorded,
   RouteName,
+  Run,
   RunSummary,
   RunView,
   StageView,
@@ -27,8 +28,6 @@ export interface Answer {
   readonly value: unknown;
   readonly idempotency_key: string | null;
   readonly caller: Caller;
-  /** What was stored when it was asked. */
-  readonly asked: number;
 }
 
 /**
@@ -42,8 +41,16 @@ export class Answers {
   readonly #disk: MemoryDisk;
   readonly #tally: Tally;
   readonly #object: (checker: string, message: string) => void;
+  readonly #memory: () => Iterable<Run>;
 
-  constructor(law: Law, disk: MemoryDisk, tally: Tally, object: (checker: string, message: string) => void) {
+  constructor(
+    law: Law,
+    disk: MemoryDisk,
+    tally: Tally,
+    object: (checker: string, message: string) => void,
+    memory: () => Iterable<Run>,
+  ) {
+    this.#memory = memory;
     this.#law = law;
     this.#disk = disk;
     this.#tally = tally;
@@ -71,6 +78,7 @@ export class Answers {
       case "claim": {
         const body = answer.body as ClaimBody;
         const { jobs } = value as { jobs: Grant[] };
+        this.#sameRequest(body.agent_id, body.request_id, jobs);
         if (jobs.length > body.jobs_max) this.#object("I1", `${jobs.length} jobs for a claim of ${body.jobs_max}`);
         for (const grant of jobs) this.#granted(grant, body.agent_id, body.labels);
         return;
@@ -127,7 +135,11 @@ export class Answers {
     differs("outputs", view.outputs, facts.outputs);
     differs("requires", view.requires, stage.spec.requires);
     const execs = [...stage.execs.values()].filter((exec) => exec.granted_seq <= seq);
-    differs("execs", view.execs.map((e) => [e.exec_id, e.fence, e.agent_id, e.attempt]), execs.map((e) => [e.exec_id, e.fence, e.agent_id, e.attempt]));
+    differs(
+      "execs",
+      view.execs.map((e) => [e.exec_id, e.fence, e.agent_id, e.attempt]),
+      execs.map((e) => [e.exec_id, e.fence, e.agent_id, e.attempt]),
+    );
     differs(
       "outcomes",
       view.execs.map((e) => e.outcome),
@@ -143,20 +155,22 @@ export class Answers {
       this.#object("I11", `why says that ${stage_id} is ${why.status}, and it never was`);
     }
     const wants = why.status === "skipped" || why.status === "needs_human";
-    if (wants && why.because.length === 0) this.#object("I10", `why of ${stage_id}, which is ${why.status}, names nothing`);
+    if (wants && why.because.length === 0)
+      this.#object("I10", `why of ${stage_id}, which is ${why.status}, names nothing`);
   }
 
   #submitted({ value, idempotency_key, caller }: Answer): void {
     const { run_id, plan_digest } = value as { run_id: string; plan_digest: string };
+    if (idempotency_key !== null) {
+      const key = `${caller.name} ${idempotency_key}`;
+      const first = this.runsByKey.get(key) ?? run_id;
+      this.runsByKey.set(key, first);
+      if (first !== run_id) this.#object("I1", `one Idempotency-Key made two runs, ${first} and ${run_id}`);
+    }
     const run = this.#law.runs.get(run_id);
     if (run === undefined) return this.#object("I1", `submit of ${run_id} is acknowledged and not stored`);
     const created = JSON.parse(run.events[0] ?? "{}") as { plan_digest?: string };
     if (created.plan_digest !== plan_digest) this.#object("I1", `submit of ${run_id} names another plan`);
-    if (idempotency_key === null) return;
-    const key = `${caller.name} ${idempotency_key}`;
-    const first = this.runsByKey.get(key) ?? run_id;
-    this.runsByKey.set(key, first);
-    if (first !== run_id) this.#object("I1", `one Idempotency-Key made two runs, ${first} and ${run_id}`);
   }
 
   #decided({ params, body, value }: Answer): void {
@@ -201,7 +215,8 @@ export class Answers {
     if (run === undefined) return this.#object("I11", `run ${run_id} is listed and not stored`);
     if (run.run_number !== run_number) this.#object("I6", `run ${run_id} is listed as number ${run_number}`);
     const ended = status === "succeeded" || status === "failed" || status === "cancelled";
-    const settled = (text: string): boolean => text.includes('"type":"run_settled"') && text.includes(`"status":"${status}"`);
+    const settled = (text: string): boolean =>
+      text.includes('"type":"run_settled"') && text.includes(`"status":"${status}"`);
     if (ended && !run.events.some(settled)) this.#object("I11", `run ${run_id} is shown as ${status}, and it is not`);
     if (stopping === "cancelled" && run.cancels === 0) this.#object("I11", `run ${run_id} is shown as stopping`);
     if (status === "quarantined") this.#object("I6", `run ${run_id} is quarantined`);
@@ -225,6 +240,34 @@ export class Answers {
     if (grant.requires.length !== spec.requires.length) wrong("leaves out what it requires");
   }
 
+  /** The same request gets the same grants, as far as they are still held. */
+  #sameRequest(agent_id: string, request_id: string, jobs: readonly Grant[]): void {
+    const given = new Set(jobs.map(({ exec_id }) => exec_id));
+    for (const run of this.#law.runs.values()) {
+      for (const { now, execs } of run.stages.values()) {
+        const exec = now.holder === null ? undefined : execs.get(now.holder);
+        if (exec?.agent_id !== agent_id || exec.request_id !== request_id || given.has(exec.exec_id)) continue;
+        // memory is ahead: it may have ended, and that is not stored yet
+        if (!this.#inMemory(run.run_id, exec.exec_id)) continue;
+        this.#object(
+          "I1",
+          `the request of ${agent_id} that was granted ${exec.exec_id} is asked again and not given it`,
+        );
+      }
+    }
+  }
+
+  #inMemory(run_id: string, exec_id: string): boolean {
+    for (const run of this.#memory()) {
+      if (run.run_id !== run_id) continue;
+      return run.plan.stages.some(({ number }) => {
+        const { state } = run.stage(number);
+        return state.status === "running" && state.exec_id === exec_id;
+      });
+    }
+    return false;
+  }
+
   #handedOn(run: LawRun, { stage_id }: Grant, required: Grant["requires"][number]): void {
     const stage = run.stages.get(required.stage_id) as LawStage;
     const exec = required.exec_id === null ? null : stage.execs.get(required.exec_id);
@@ -239,9 +282,10 @@ export class Answers {
   }
 
   #completed({ body, value, caller }: Answer): void {
-    const { agent_id, completions, claim } = body as CompleteBody;
+    const { agent_id, request_id, completions, claim } = body as CompleteBody;
     const { outcomes, jobs } = value as CompleteReply;
     for (const grant of jobs) this.#granted(grant, agent_id, claim?.labels ?? []);
+    if (claim) this.#sameRequest(agent_id, request_id, jobs);
     if (jobs.length > (claim?.jobs_max ?? 0)) this.#object("I1", `${jobs.length} jobs, and fewer were wanted`);
     completions.forEach(({ run_id, stage_id, exec_id, fence, report }, i) => {
       const outcome = outcomes[i];
@@ -264,12 +308,21 @@ export class Answers {
         return this.#object("I1", `the report of ${exec_id} is ${outcome.outcome} and not stored`);
       }
       const right = reported(report, exec.outcome, exec.manifest_sha256);
-      if (!right) this.#object("I3", `the ${report.kind} of ${exec_id} is ${outcome.outcome}, and it ended ${exec.outcome}`);
+      if (!right)
+        this.#object("I3", `the ${report.kind} of ${exec_id} is ${outcome.outcome}, and it ended ${exec.outcome}`);
     });
   }
 
   #beat({ agent_id, execs }: HeartbeatBody, { cancel, lost }: HeartbeatReply): void {
     const named = new Map(execs.map((held) => [held.exec_id, held]));
+    const gone = new Set(lost);
+    for (const { run_id, stage_id, exec_id, fence } of execs) {
+      const exec = this.#law.runs.get(run_id)?.stages.get(stage_id)?.execs.get(exec_id);
+      const mayHold = exec?.agent_id === agent_id && exec.fence === fence;
+      if (!mayHold && !gone.has(exec_id)) {
+        this.#object("I3", `a heartbeat of ${agent_id} with fence ${fence} keeps ${exec_id}, which it does not hold`);
+      }
+    }
     for (const exec_id of lost) {
       const held = named.get(exec_id);
       const stage = held && this.#law.runs.get(held.run_id)?.stages.get(held.stage_id);
@@ -288,14 +341,18 @@ export class Answers {
 
   /** Every key still leads to its run. */
   end(): void {
-    const runs = new Set([...this.#disk.journal.keys()]);
+    const runs = new Set(this.#disk.journal.keys());
     for (const [key, run_id] of this.runsByKey) {
       if (!runs.has(run_id)) this.#object("I1", `the run ${run_id} of ${key} is not in the store`);
     }
   }
 }
 
-function reported(report: CompleteBody["completions"][number]["report"], outcome: string, sha256: string | null): boolean {
+function reported(
+  report: CompleteBody["completions"][number]["report"],
+  outcome: string,
+  sha256: string | null,
+): boolean {
   switch (report.kind) {
     case "handed_back":
     case "lost":

@@ -37,7 +37,9 @@ export class Bundles {
     for (const [exec_id, { sha256, path, machine }] of reported) {
       const text = machine?.disk.file(`${path}/manifest.json`)?.data.toString("utf8");
       if (text === undefined || hash(text) !== sha256) {
-        this.#object(`the bundle of ${exec_id}, which the daemon was told of, ${text === undefined ? "is gone" : "differs"}`);
+        this.#object(
+          `the bundle of ${exec_id}, which the daemon was told of, ${text === undefined ? "is gone" : "differs"}`,
+        );
       }
     }
   }
@@ -78,13 +80,15 @@ export class Bundles {
     if (incomplete) {
       tally.incomplete_bundles++;
       const mark = disk.file(`${stage_path}/${exec_id}.incomplete/incomplete.json`)?.data.toString("utf8") ?? "";
-      if (!mark.includes(exec_id) && !lostPower) this.#object(`the incomplete bundle of ${exec_id} is not marked as one`);
+      if (!mark.includes(exec_id) && !lostPower)
+        this.#object(`the incomplete bundle of ${exec_id} is not marked as one`);
     }
     if (!published) return;
     const sha256 = this.#whole(machine, `${stage_path}/${exec_id}`, exec_id);
     if (fenced) tally.fenced_bundles++;
     const counts = reported !== null && reported.sha256 === sha256;
-    if (!counts && !fenced && !lostPower) this.#object(`the bundle of ${exec_id} changed nothing, and is not marked fenced`);
+    if (!counts && !fenced && !lostPower)
+      this.#object(`the bundle of ${exec_id} changed nothing, and is not marked fenced`);
   }
 
   /** After a power cut the record of what was held may be gone; see docs/internals/testing.md. */

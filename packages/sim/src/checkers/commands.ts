@@ -7,8 +7,10 @@ import type { LawExec, LawRun, LawStage } from "./law.ts";
  * grace while its agent lives. I9: a command begins only while its exec holds the stage, and never on an agent that
  * was told to end it. Every exec after a stage's first is explained by what was done to the one before.
  */
-const SLACK_MS = 1_500;
+const SLACK_MS = 800;
 const LOOK_AGAIN_MS = 5_000;
+/** An exec that was granted in the same moment is told at the next heartbeat. */
+const STOPPING_MS = 3_000;
 
 export class Commands implements Evidence {
   /** Execs that their agent was told to end. */
@@ -26,8 +28,9 @@ export class Commands implements Evidence {
     return this.#times.get(`${run_id}/${stage_id}/${n}`) ?? 0;
   }
 
-  began({ pid }: OsProcess, exec: ExecName, machine: string): void {
+  began(process: OsProcess, exec: ExecName, machine: string): void {
     const world = this.#world;
+    const { pid } = process;
     const { run_id, stage_id, exec_id, n } = exec;
     world.tally.commands++;
     world.trace.say(`${machine} command ${pid} of ${exec_id} ${stage_id}/${n} begins`);
@@ -39,9 +42,16 @@ export class Commands implements Evidence {
     this.#times.set(counted, (this.#times.get(counted) ?? 0) + 1);
     const stage = world.law.runs.get(run_id)?.stages.get(stage_id);
     if (stage?.now.holder !== exec_id) {
-      world.violation("I9", `a command of ${exec_id} begins, and ${stage_id} is ${stage?.now.status} by ${stage?.now.holder}`);
+      world.violation(
+        "I9",
+        `a command of ${exec_id} begins, and ${stage_id} is ${stage?.now.status} by ${stage?.now.holder}`,
+      );
     }
-    if (this.told.has(exec_id)) world.violation("I9", `a command of ${exec_id} begins after its agent was told to end it`);
+    const { spec } = stage ?? {};
+    const timeout_ms = spec?.kind === "exec" ? (spec.exec.commands[n]?.timeout_ms ?? null) : null;
+    if (timeout_ms !== null) this.#bound(process, exec, timeout_ms);
+    if (this.told.has(exec_id))
+      world.violation("I9", `a command of ${exec_id} begins after its agent was told to end it`);
   }
 
   ended({ pid }: OsProcess, { exec_id }: ExecName, machine: string): void {
@@ -55,9 +65,42 @@ export class Commands implements Evidence {
     if (exec.cause === "expired") tally.leases_expired++;
     const calm = world.calmBetween(exec.agent_id, exec.granted_ms - profile.lease_ms, scheduler.now);
     if (calm) {
-      world.violation("reexecution", `exec ${exec.exec_id} of ${stage.stage_id} in ${run.run_id} was lost (${exec.cause}), and nothing had happened to ${exec.agent_id}`);
+      world.violation(
+        "reexecution",
+        `exec ${exec.exec_id} of ${stage.stage_id} in ${run.run_id} was lost (${exec.cause}), and nothing had happened to ${exec.agent_id}`,
+      );
     }
     this.#watch(exec.exec_id, exec.agent_id, scheduler.now);
+  }
+
+  /** A command does not outlive its timeout plus grace, where its agent was there to end it. */
+  #bound(process: OsProcess, exec: ExecName, timeout_ms: number): void {
+    const { scheduler, agents, law, profile, violation } = this.#world;
+    const began = scheduler.now;
+    scheduler.after(timeout_ms + profile.grace_ms + SLACK_MS, null, () => {
+      const agent_id = law.runs.get(exec.run_id)?.stages.get(exec.stage_id)?.execs.get(exec.exec_id)?.agent_id;
+      const host = agents.find(({ name }) => name === agent_id);
+      if (!process.alive || host === undefined || host.calm_since > began) return;
+      violation("I7", `process ${process.pid} of ${exec.exec_id} outlives its timeout of ${timeout_ms} ms`);
+    });
+  }
+
+  /** The run is stopping: agents that can be reached end what they run. */
+  stopping(run: LawRun): void {
+    const { scheduler, profile, violation } = this.#world;
+    const began = scheduler.now;
+    for (const stage of run.stages.values()) {
+      const exec_id = stage.now.holder;
+      const agent_id = exec_id === null ? undefined : stage.execs.get(exec_id)?.agent_id;
+      if (exec_id === null || agent_id === undefined) continue;
+      scheduler.after(profile.lease_ms / 2 + profile.grace_ms + STOPPING_MS, null, () => {
+        if (stage.now.holder !== exec_id || !this.#world.calmBetween(agent_id, began, scheduler.now)) return;
+        violation(
+          "I9",
+          `exec ${exec_id} of ${stage.stage_id} runs on after its run was stopped, and ${agent_id} is well`,
+        );
+      });
+    }
   }
 
   /** I7: looks until the last process of the exec has ended, or had to. */
@@ -74,7 +117,10 @@ export class Commands implements Evidence {
       if (left.length === 0) return;
       const since = Math.max(lost_at, host.calm_since);
       if (scheduler.now >= since + allowed) {
-        world.violation("I7", `process ${left[0]!.pid} of ${exec_id} outlives its lease by ${Math.round(scheduler.now - lost_at)} ms, and ${agent_id} was alive`);
+        world.violation(
+          "I7",
+          `process ${left[0]!.pid} of ${exec_id} outlives its lease by ${Math.round(scheduler.now - lost_at)} ms, and ${agent_id} was alive`,
+        );
         return;
       }
       if (!late && host.calm_since === Number.POSITIVE_INFINITY) {

@@ -36,6 +36,7 @@ export interface LawExec {
   readonly fence: number;
   readonly attempt: number;
   readonly agent_id: string;
+  readonly request_id: string;
   readonly granted_seq: number;
   readonly granted_ms: number;
   outcome: string | null;
@@ -92,25 +93,21 @@ const SETTLED = new Set(["succeeded", "failed", "skipped", "cancelled"]);
 /** A person's word, or the agent's: never tried again. */
 const FINAL = new Set(["denied", "digest_mismatch"]);
 
+const LARGE = 150;
+
 export class Law {
   readonly runs = new Map<string, Run>();
   readonly #execs = new Set<string>();
   readonly #hooks: LawHooks;
   readonly #disk: MemoryDisk;
-  #commits = 0;
+  #rows = 0;
 
   constructor(disk: MemoryDisk, hooks: LawHooks) {
     this.#disk = disk;
     this.#hooks = hooks;
   }
 
-  /** How much is stored now: what a later answer may show came after it, or was there. */
-  mark(): number {
-    return this.#commits;
-  }
-
   stored(commit: Commit): void {
-    this.#commits++;
     for (const row of commit.rows) this.feed(row);
   }
 
@@ -119,8 +116,11 @@ export class Law {
     for (const event of events) this.#event(row.run_id, event);
     const run = this.runs.get(row.run_id);
     if (run === undefined) return;
-    if (run.seq !== row.last_seq) this.#object("journal", `row of ${row.run_id} ends at ${run.seq}, not ${row.last_seq}`);
-    this.#complete(run);
+    this.#rows++;
+    if (run.seq !== row.last_seq)
+      this.#object("journal", `row of ${row.run_id} ends at ${run.seq}, not ${row.last_seq}`);
+    // a large run is looked at as a whole now and then, and when it ends
+    if (run.stages.size <= LARGE || this.#rows % LARGE === 0 || run.status !== "running") this.#complete(run);
   }
 
   #object(checker: string, message: string): void {
@@ -224,11 +224,11 @@ export class Law {
         if (this.#execs.has(event.exec_id)) wrong("I2", `grants exec ${event.exec_id} a second time`);
         if (stage.successes > 0) wrong("I2", "after it succeeded");
         this.#execs.add(event.exec_id);
-        const { exec_id, fence, agent_id } = event;
+        const { exec_id, fence, agent_id, request_id } = event;
         const facts = { outcome: null, end_seq: 0, manifest_sha256: null, cause: null };
         const { attempt } = stage.now;
         const granted = { granted_seq: event.seq, granted_ms: this.#hooks.now() };
-        stage.execs.set(exec_id, { exec_id, fence, attempt, agent_id, ...granted, ...facts });
+        stage.execs.set(exec_id, { exec_id, fence, attempt, agent_id, request_id, ...granted, ...facts });
         return set("running", { fence, holder: exec_id });
       }
       case "stage_handed_back":
@@ -262,7 +262,8 @@ export class Law {
         if (event.next !== "cancelled") stage.failures++;
         const limit = stage.spec.kind === "exec" ? stage.spec.retry.attempts_max : 1;
         const again = run.stopping === null && stage.failures < limit && !FINAL.has(event.reason);
-        if ((event.next === "retry") !== again) wrong("budget", `leads to ${event.next} after ${stage.failures}/${limit}`);
+        if ((event.next === "retry") !== again)
+          wrong("budget", `leads to ${event.next} after ${stage.failures}/${limit}`);
         if (event.next === "cancelled" && run.stopping === null) wrong("I9", "is cancelled, and nobody cancelled it");
         if (event.next === "retry") return set("pending", { backing_off: true });
         if (event.next === "failed") return set("failed", { reason: event.reason });
@@ -278,14 +279,21 @@ export class Law {
         if (stage.now.status !== "needs_human" || stage.now.subject !== event.subject) {
           return wrong("decision", `about ${event.subject}, which was not asked`);
         }
-        const digest = event.subject === "gate" ? run.plan_digest : stage.exec_digest;
+        const last = [...stage.execs.keys()].at(-1) ?? null;
+        const digests = {
+          gate: run.plan_digest,
+          exec: stage.exec_digest,
+          lost_lease: digestOf([stage.exec_digest, last]),
+        };
+        const digest = digests[event.subject];
         if (event.digest !== digest) wrong("decision", "names another digest");
         if (event.by.role !== "operator") wrong("decision", `by a ${event.by.role}`);
         const next = LEADS_TO[event.subject]?.[event.decision];
         if (event.next !== next) return wrong("decision", `${event.decision} leads to ${event.next}, not ${next}`);
         stage.approved = event.subject === "exec" && event.decision === "approve" ? true : stage.approved;
         if (next === "pending") return set("pending");
-        if (next === "failed") return set("failed", { reason: event.subject === "lost_lease" ? "marked_failed" : "rejected" });
+        if (next === "failed")
+          return set("failed", { reason: event.subject === "lost_lease" ? "marked_failed" : "rejected" });
         if (++stage.successes > 1) wrong("I2", "and it had succeeded before");
         return set("succeeded");
       }
@@ -333,7 +341,10 @@ export class Law {
       const asks = stage.ask && !stage.approved;
       const fresh = { reason: null, holder: null, backing_off: false, outputs: {}, seq: event.seq };
       const { attempt, fence } = stage.now;
-      const state = asks ? { status: "needs_human", subject: "exec" } : { status: "pending", subject: null };
+      const once = stage.spec.kind === "exec" && stage.spec.exec.effects === "once";
+      const inDoubt = once && stage.now.status === "cancelled" && [...stage.execs.values()].at(-1)?.outcome === "lost";
+      const asked = inDoubt ? "lost_lease" : asks ? "exec" : null;
+      const state = { status: asked === null ? "pending" : "needs_human", subject: asked };
       stage.now = { ...fresh, attempt, fence, ...state };
       stage.past.push(stage.now);
     }
@@ -355,10 +366,17 @@ export class Law {
       if (!required.every((r) => SETTLED.has(r.now.status))) continue;
       const failed = required.find((r) => r.now.status !== "succeeded");
       if (failed) {
-        this.#object("I8", `stage ${stage.stage_id} of ${run.run_id} is ${status}, though ${failed.stage_id} did not succeed`);
+        this.#object(
+          "I8",
+          `stage ${stage.stage_id} of ${run.run_id} is ${status}, though ${failed.stage_id} did not succeed`,
+        );
       } else if (status === "pending" && !backing_off && run.stopping === null) {
         this.#object("I8", `stage ${stage.stage_id} of ${run.run_id} could begin, and nobody begins it`);
       }
+    }
+    const failed = [...run.stages.values()].find((stage) => stage.now.status === "failed");
+    if (failed && run.workflow.fail_fast && run.stopping === null && run.status === "running") {
+      this.#object("I8", `run ${run.run_id} says fail_fast, ${failed.stage_id} failed, and it goes on`);
     }
     if (!open && run.status === "running") this.#object("I8", `run ${run.run_id} has ended, and nobody says so`);
   }

@@ -73,7 +73,11 @@ export class Records {
         differs(`exec of ${stage_id}`, job?.exec_id, last.exec_id);
       }
       for (const exec of stage.execs.values()) {
-        differs(`bundle of ${exec.exec_id}`, artifacts.get(exec.exec_id)?.manifest_sha256 ?? null, exec.manifest_sha256);
+        differs(
+          `bundle of ${exec.exec_id}`,
+          artifacts.get(exec.exec_id)?.manifest_sha256 ?? null,
+          exec.manifest_sha256,
+        );
       }
     }
   }

@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Run, runView, type StageRun, type StageState, why } from "orchestrator-core";
-import { loadRun, type MemoryDisk, openMemoryStore, Plans, runRecord, stageRecords, type Store } from "orchestrator-daemon/parts";
+import {
+  loadRun,
+  type MemoryDisk,
+  openMemoryStore,
+  Plans,
+  runRecord,
+  stageRecords,
+  type Store,
+} from "orchestrator-daemon/parts";
 import type { Answers } from "./answers.ts";
 import type { Law } from "./law.ts";
 
@@ -10,18 +18,20 @@ export class Recovery {
   readonly #answers: Answers;
   readonly #disk: MemoryDisk;
   readonly #object: (checker: string, message: string) => void;
+  /** Workflows do not change: each is read and its digest checked once. */
+  readonly #plans: Plans;
 
   constructor(law: Law, answers: Answers, disk: MemoryDisk, object: (checker: string, message: string) => void) {
     this.#law = law;
     this.#answers = answers;
     this.#disk = disk;
     this.#object = object;
+    this.#plans = new Plans({ workflow: async (digest) => disk.workflows.get(digest) ?? null });
   }
 
   /** Runs in memory of which everything is stored. Resolves within the turn: a copy of the disk answers at once. */
   async memory(runs: Iterable<Run>): Promise<void> {
     const store = this.#copy();
-    const plans = new Plans(store);
     const quiet = [...runs].filter((run) => this.#law.runs.get(run.run_id)?.seq === run.head.seq);
     for (const run of quiet) {
       this.#answers.view(runView(run));
@@ -32,7 +42,7 @@ export class Recovery {
     // what is compared below is what stands in memory now
     const held = quiet.map((run) => ({ run_id: run.run_id, state: stateOf(run) }));
     for (const { run_id, state } of held) {
-      const loaded = await loadRun(store, plans, run_id, 0).catch((error: unknown) => {
+      const loaded = await loadRun(store, this.#plans, run_id, 0).catch((error: unknown) => {
         this.#object("I6", `run ${run_id} cannot be loaded: ${String(error)}`);
         return null;
       });
@@ -50,9 +60,8 @@ export class Recovery {
   /** The records, once caught up, equal those that a rebuild makes. */
   async rebuilt(): Promise<void> {
     const store = this.#copy();
-    const plans = new Plans(store);
     for (const run_id of this.#law.runs.keys()) {
-      const run = await loadRun(store, plans, run_id, 0);
+      const run = await loadRun(store, this.#plans, run_id, 0);
       const records = this.#disk.records.get(run_id);
       if (run === null || records === undefined) {
         this.#object("I6", `run ${run_id} has no ${run === null ? "journal" : "records"}`);
