@@ -25,5 +25,5 @@ async function run(id) {
   for (const next of dependents.get(id)) { left.set(next, left.get(next) - 1); if (left.get(next) === 0) ready.push(next); }
 }
 const begun = performance.now();
-await new Promise((done) => { let running = 0; const more = () => { while (running < slots && ready.length > 0) { running++; run(ready.shift()).then(() => { running--; more(); }); } if (running === 0) done(); }; more(); });
+await new Promise((done) => { let running = 0; const more = () => { while (running < slots && ready.length > 0) { running++; void run(ready.shift()).then(() => { running--; more(); }); } if (running === 0) done(); }; more(); });
 console.log(performance.now() - begun);
