@@ -223,6 +223,20 @@ describe("people", () => {
   });
 });
 
+test("commands that a person released stay released when a lost exec of them was decided on (seed 294)", () => {
+  const world = new World(workflow({ a: { effects: "once" } }), ["a"]);
+  const digest = world.run.plan.stages[0]!.exec_digest!;
+  const said = { type: "decide", stage_id: "a", note: "", by: operator } as const;
+  world.act({ ...said, subject: "exec", decision: "approve", digest });
+  const { exec_id } = world.grant("a");
+  world.now = 60_000;
+  world.act({ type: "expire", stage_id: "a", exec_id });
+  const lost = questionDigest(world.run, world.run.stage(0), "lost_lease");
+  world.act({ ...said, subject: "lost_lease", decision: "retry", digest: lost });
+  expect(world.status("a")).toBe("queued");
+  expect(world.run.stage(0).released).toMatchObject({ subject: "exec", digest });
+});
+
 describe("cancel", () => {
   test("an accepted cancel starts nothing more, and the run ends as cancelled when the last stage has", () => {
     const world = new World(workflow(diamond));

@@ -71,7 +71,7 @@ export class Bundles {
     const incomplete = disk.node(`${stage_path}/${exec_id}.incomplete`) !== null;
     const fenced = disk.node(`${stage_path}/${exec_id}.fenced.json`) !== null;
     const lostPower = machine.cut_at >= at;
-    if (disk.node(`${stage_path}/.tmp-${exec_id}`) !== null && !(lostPower && !this.#strict)) {
+    if (disk.node(`${stage_path}/.tmp-${exec_id}`) !== null && !lostPower) {
       this.#object(`exec ${exec_id} still has an open bundle`);
     }
     const count = Number(published) + Number(incomplete);
@@ -84,25 +84,23 @@ export class Bundles {
         this.#object(`the incomplete bundle of ${exec_id} is not marked as one`);
     }
     if (!published) return;
-    const sha256 = this.#whole(machine, `${stage_path}/${exec_id}`, exec_id);
+    const { sha256, reason } = this.#whole(machine, `${stage_path}/${exec_id}`, exec_id);
     if (fenced) tally.fenced_bundles++;
-    const counts = reported !== null && reported.sha256 === sha256;
+    // what its agent ended with its lease may be taken for a lost lease, which keeps no digest
+    const counts = (reported !== null && reported.sha256 === sha256) || (reported === null && reason === "lease_lost");
     if (!counts && !fenced && !lostPower)
       this.#object(`the bundle of ${exec_id} changed nothing, and is not marked fenced`);
   }
 
-  /** After a power cut the record of what was held may be gone; see docs/internals/testing.md. */
-  readonly #strict = false;
-
-  /** The digest of its manifest; every file is there with its size and hash, and no other. */
-  #whole({ disk }: Machine, path: string, exec_id: string): string {
+  /** Its manifest's digest and reason; every file is there with its size and hash, and no other. */
+  #whole({ disk }: Machine, path: string, exec_id: string): { sha256: string; reason: string | null } {
     const text = disk.file(`${path}/manifest.json`)?.data.toString("utf8") ?? "";
     let manifest: Manifest;
     try {
       manifest = JSON.parse(text) as Manifest;
     } catch {
       this.#object(`the manifest of ${exec_id} is cut off`);
-      return "";
+      return { sha256: "", reason: null };
     }
     const names = disk.list(path).filter((name) => name !== "manifest.json");
     if (JSON.stringify(names) !== JSON.stringify(manifest.files.map(({ name }) => name))) {
@@ -116,7 +114,7 @@ export class Bundles {
     }
     if (manifest.exec_id !== exec_id) this.#object(`the bundle of ${exec_id} names ${manifest.exec_id}`);
     if (((disk.node(path)?.mode ?? 0) & 0o222) !== 0) this.#object(`the bundle of ${exec_id} can be written to`);
-    return hash(text);
+    return { sha256: hash(text), reason: manifest.reason };
   }
 }
 

@@ -16,6 +16,9 @@ export interface Edit {
   readonly replace: string;
 }
 
+/** The name of the code as it is. */
+export const UNCHANGED = "unchanged";
+
 const one = (name: string, breaks: string, file: string, find: string, replace: string): Mutant => ({
   name,
   breaks,
@@ -100,6 +103,20 @@ export const mutants: readonly Mutant[] = [
     "core run/apply",
     "const asks = stage.ask && stage.released === null;",
     "const asks = false;",
+  ),
+  one(
+    "release-forgotten",
+    "a word about a lost exec takes away the word that lets its commands run",
+    "core run/apply",
+    "released: releases ? approval : stage.released }",
+    "released: releases ? approval : null }",
+  ),
+  one(
+    "doubt-forgotten",
+    "a `once` stage that was lost and cancelled runs again when its run is retried",
+    "core run/apply",
+    "if (doubt) move(",
+    "if (false) move(",
   ),
   one(
     "fail-fast-forgotten",
@@ -456,6 +473,13 @@ export const mutants: readonly Mutant[] = [
     "agent bundle/writer",
     "if (!isOurs && !isNew) return;",
     "if (!isOurs) return;",
+  ),
+  one(
+    "unsealed-forgotten",
+    "a bundle that a failing disk did not let us seal is held no longer",
+    "agent reports",
+    "if (isSealed(ports.files, paths, report)) held.release(exec_id);",
+    "held.release(exec_id);",
   ),
   one(
     "published-by-copy",

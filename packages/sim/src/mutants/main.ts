@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { parseArgs } from "node:util";
-import { mutants } from "./list.ts";
+import { mutants, UNCHANGED } from "./list.ts";
 import type { MutantResult } from "./worker.ts";
 
 /**
@@ -24,12 +24,34 @@ const waiting = mutants.filter(({ name }) => only === undefined || only.includes
 const results: MutantResult[] = [];
 const began = performance.now();
 
-function hunt(name: string): Promise<MutantResult> {
+/** Seeds that fail without any planted bug, which would catch everything. */
+const unsound = new Map<string, Promise<boolean>>();
+
+function isUnsound(seed: string): Promise<boolean> {
+  const known = unsound.get(seed) ?? hunt(UNCHANGED, Number(seed), 1).then((result) => result.seed !== null);
+  unsound.set(seed, known);
+  return known;
+}
+
+/** The first seed that catches it and is sound without it. */
+async function huntSoundly(name: string): Promise<MutantResult> {
+  const first = Number(values.seed);
+  const end = first + Number(values.seeds);
+  for (let from = first; ; ) {
+    const result = await hunt(name, from, end - from);
+    if (result.seed === null || !(await isUnsound(result.seed))) return result;
+    process.stdout.write(`seed ${result.seed} fails without ${name} as well\n`);
+    process.exitCode = 1;
+    from = Number(result.seed) + 1;
+  }
+}
+
+function hunt(name: string, from: number, count: number): Promise<MutantResult> {
   return new Promise((resolve) => {
-    const child = fork(new URL("./worker.js", import.meta.url), [name, values.seed, values.seeds], {
+    const child = fork(new URL("./worker.js", import.meta.url), [name, String(from), String(count)], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
-    let seed = values.seed;
+    let seed = String(from);
     let errors = "";
     let result: MutantResult | null = null;
     let watch: NodeJS.Timeout | undefined;
@@ -58,7 +80,7 @@ function hunt(name: string): Promise<MutantResult> {
 
 async function next(): Promise<void> {
   for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-    const result = await hunt(mutant.name);
+    const result = await huntSoundly(mutant.name);
     results.push(result);
     const { seed, checker, message, seeds } = result;
     const said =
@@ -72,4 +94,4 @@ const survivors = results.filter(({ seed }) => seed === null);
 const seconds = ((performance.now() - began) / 1_000).toFixed(0);
 process.stdout.write(`\n${results.length - survivors.length} of ${results.length} caught in ${seconds} s\n`);
 if (survivors.length > 0) process.stdout.write(`survived: ${survivors.map(({ name }) => name).join(", ")}\n`);
-process.exitCode = survivors.length > 0 ? 1 : 0;
+if (survivors.length > 0) process.exitCode = 1;

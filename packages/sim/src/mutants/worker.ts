@@ -1,5 +1,5 @@
 import { register } from "node:module";
-import { mutants } from "./list.ts";
+import { mutants, UNCHANGED } from "./list.ts";
 
 /** A process with one mutant in it: runs seeds until one is caught, or none is left. */
 export interface MutantResult {
@@ -13,9 +13,9 @@ export interface MutantResult {
 
 const [name, first = "1", count = "1000"] = process.argv.slice(2);
 const mutant = mutants.find((known) => known.name === name);
-if (mutant === undefined) throw new Error(`no mutant is called ${name}`);
+if (mutant === undefined && name !== UNCHANGED) throw new Error(`no mutant is called ${name}`);
 
-register("./hooks.js", import.meta.url, { data: mutant });
+if (mutant !== undefined) register("./hooks.js", import.meta.url, { data: mutant });
 const { simulate } = await import("../simulate.ts");
 
 async function hunt(): Promise<MutantResult> {
