@@ -29,15 +29,13 @@ export interface Adoption {
 export async function adoptLeftOvers(adoption: Adoption): Promise<void> {
   const { ports, state, self } = adoption;
   const others = ports.files.list(agentsDirectory(state)).filter((agent_id) => agent_id !== self.agent_id);
-  await Promise.all([
-    adopt(adoption, self, () => undefined),
-    ...others.flatMap((agent_id) => {
-      // an agent that left nothing needs no adoption, and a live one gets none
-      if (ports.files.list(join(agentsDirectory(state), agent_id, "held")).length === 0) return [];
-      const identity = tryTake(ports, state, agent_id);
-      return identity === null ? [] : [adopt(adoption, identity, identity.release)];
-    }),
-  ]);
+  const adoptOther = async (agent_id: string): Promise<void> => {
+    // an agent that left nothing needs no adoption, and a live one gets none
+    if (ports.files.list(join(agentsDirectory(state), agent_id, "held")).length === 0) return;
+    const identity = tryTake(ports, state, agent_id);
+    if (identity !== null) await adopt(adoption, identity, identity.release);
+  };
+  await Promise.all([adopt(adoption, self, () => undefined), ...others.map(adoptOther)]);
 }
 
 async function adopt(adoption: Adoption, identity: Identity, done: () => void): Promise<void> {

@@ -8,6 +8,8 @@ export interface Beating {
   readonly held: Held;
   readonly taken_at: number;
   readonly lease_ms: number;
+  /** Until its lease is over. */
+  readonly left_ms: number;
   readonly renew: (sent: number) => void;
 }
 
@@ -75,7 +77,9 @@ export function makeHeartbeats(parts: HeartbeatParts): Heartbeats {
     const speaksFor = new Set(execs.map(({ exec_id }) => exec_id));
     parked = speaksFor;
     const shortest = Math.min(...beating.map(({ lease_ms }) => lease_ms));
-    const wait_ms = failures > 0 ? 0 : Math.floor(shortest / 3);
+    // the answer renews what this request asks for, so it has to be here well before the first of them is over
+    const left = Math.max(0, Math.min(...beating.map(({ left_ms }) => left_ms)));
+    const wait_ms = failures > 0 ? 0 : Math.floor(Math.min(shortest / 3, left / 2));
     const sent = clock.now();
     not_before = sent + Math.min(times.heartbeat_first_ms, shortest / 6);
     const result = await link.ask(

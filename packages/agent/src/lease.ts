@@ -8,6 +8,8 @@ import { leaseDeadline } from "./options.ts";
 export interface Lease {
   readonly lease_ms: number;
   readonly isOver: () => boolean;
+  /** Milliseconds until it is. */
+  readonly left: () => number;
   /** A heartbeat sent then was answered, and the exec was not among the lost. */
   readonly renew: (sent: number) => void;
   /** Calls `fn` when it is over, however often it is renewed before. */
@@ -21,6 +23,7 @@ export function makeLease(clock: Ports["clock"], sent: number, lease_ms: number)
   return {
     lease_ms,
     isOver: () => clock.now() >= deadline,
+    left: () => deadline - clock.now(),
     renew(sent_again) {
       deadline = Math.max(deadline, leaseDeadline(sent_again, lease_ms));
     },

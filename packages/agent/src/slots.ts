@@ -161,6 +161,7 @@ export function makeSlots(parts: SlotParts): Slots {
         held: { run_id: grant.run_id, stage_id: grant.stage_id, exec_id: grant.exec_id, fence: grant.fence },
         taken_at,
         lease_ms: lease.lease_ms,
+        left_ms: lease.left(),
         renew: lease.renew,
       })),
     cancel(exec_id) {

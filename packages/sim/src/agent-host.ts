@@ -111,6 +111,9 @@ export class AgentHost {
     const world = this.#world;
     const die = (when: string, call: string, path: string): never => {
       this.kill(`dies ${when} ${call} ${path}`);
+      world.tally.agent_crashes++;
+      world.tally.crashes++;
+      world.faults.again(this.machine);
       throw new Dead(scope.name);
     };
     return {

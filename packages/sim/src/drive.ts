@@ -11,11 +11,10 @@ const tick = (process as unknown as { readonly _tickCallback?: () => void })._ti
 
 /** Calls `step` until it returns false. `onLost` hears of rejections that nobody handles. */
 export function drive(step: Step, onLost: (error: unknown) => void, drain = tick): Promise<void> {
-  return new Promise((resolve, reject) => {
+  const others = process.listeners("unhandledRejection");
+  const driven = new Promise<void>((resolve, reject) => {
     setImmediate(function turn(): void {
-      const others = process.listeners("unhandledRejection");
-      process.removeAllListeners("unhandledRejection");
-      process.on("unhandledRejection", onLost);
+      process.removeAllListeners("unhandledRejection").on("unhandledRejection", onLost);
       try {
         if (drain !== undefined && drainsInPlace(drain)) {
           do drain();
@@ -25,11 +24,12 @@ export function drive(step: Step, onLost: (error: unknown) => void, drain = tick
         else resolve();
       } catch (error) {
         reject(error as Error);
-      } finally {
-        process.removeListener("unhandledRejection", onLost);
-        for (const other of others) process.on("unhandledRejection", other);
       }
     });
+  });
+  return driven.finally(() => {
+    process.removeListener("unhandledRejection", onLost);
+    for (const other of others) process.on("unhandledRejection", other);
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Machine } from "./machine.ts";
 import type { Profile } from "./profile.ts";
 import type { Dice } from "./random.ts";
 import type { World } from "./world.ts";
@@ -54,22 +55,7 @@ export class Faults {
           world.trace.say(`${name} is connected again`);
         });
       },
-      power_cut: () => {
-        const machine = dice.pick(world.machines);
-        world.trace.say(`${machine.name} loses its power`);
-        tally.power_cuts++;
-        tally.crashes++;
-        const off = dice.around(2_000);
-        const agents = world.agents.filter((agent) => agent.machine === machine);
-        for (const agent of agents) agent.kill("loses its power", false);
-        const hosts = daemon.machine === machine;
-        if (hosts) daemon.kill("loses its power", false);
-        machine.powerCut();
-        world.scheduler.after(off, null, () => {
-          if (hosts) daemon.start();
-          for (const agent of agents) agent.start();
-        });
-      },
+      power_cut: () => this.#powerCut(dice.pick(world.machines)),
       clock_jump: () => {
         const machine = dice.pick(world.machines);
         tally.clock_jumps++;
@@ -95,6 +81,31 @@ export class Faults {
       },
     };
     for (const [name, act] of Object.entries(acts)) this.#recur(this.#profile.every_ms[name as keyof typeof acts], act);
+  }
+
+  /** A machine that failed once fails again soon: what the first failure left half-done meets the second. */
+  again(machine: Machine): void {
+    if (this.over || !this.#dice.chance(0.25)) return;
+    this.#world.scheduler.after(this.#dice.around(3_000), null, () => {
+      if (!this.over) this.#powerCut(machine);
+    });
+  }
+
+  #powerCut(machine: Machine): void {
+    const world = this.#world;
+    const { daemon, tally } = world;
+    world.trace.say(`${machine.name} loses its power`);
+    tally.power_cuts++;
+    tally.crashes++;
+    const agents = world.agents.filter((agent) => agent.machine === machine);
+    for (const agent of agents) agent.kill("loses its power", false);
+    const hosts = daemon.machine === machine;
+    if (hosts) daemon.kill("loses its power", false);
+    machine.powerCut();
+    world.scheduler.after(this.#dice.around(2_000), null, () => {
+      if (hosts) daemon.start();
+      for (const agent of agents) agent.start();
+    });
   }
 
   #recur(mean_ms: number, act: () => void): void {

@@ -64,7 +64,7 @@ export function drawProfile(dice: Dice): Profile {
     },
     net: { lose: chance(0.5, 0.005, 0.1), twice: chance(0.4, 0.005, 0.08), slow: chance(0.5, 0.01, 0.15) },
     store: { conflict: chance(0.4, 0.005, 0.1), unknown: chance(0.35, 0.002, 0.02), slow: chance(0.4, 0.01, 0.1) },
-    files: { dies: chance(0.4, 0.0005, 0.004), fails: chance(0.3, 0.0005, 0.004) },
+    files: { dies: chance(0.45, 0.001, 0.012), fails: chance(0.3, 0.0005, 0.004) },
     spawn_fails: chance(0.2, 0.01, 0.1),
   };
 }

@@ -445,7 +445,8 @@ export class Owner {
       return grants;
     }
     this.#wishes.set(key, { agent, body });
-    const waited = await this.#claims.wait(key, body.wait_ms, signal);
+    // an agent that was never granted anything does not know how long leases are, and they count from its request
+    const waited = await this.#claims.wait(key, Math.min(body.wait_ms, this.#options.lease_ms / 2), signal);
     if (this.#wishes.get(key)?.body === body) this.#wishes.delete(key);
     agent.seen = this.#ports.clock.now();
     if (waited === null) return [];

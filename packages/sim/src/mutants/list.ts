@@ -482,6 +482,13 @@ export const mutants: readonly Mutant[] = [
     "held.release(exec_id);",
   ),
   one(
+    "adopted-not-synced",
+    "a bundle that a dead agent published is reported before its name is synced",
+    "agent adopt",
+    "if (manifest !== null) syncPublished(files, paths);",
+    "if (manifest !== null) void syncPublished;",
+  ),
+  one(
     "published-by-copy",
     "a bundle is copied to its place",
     "agent bundle/writer",
