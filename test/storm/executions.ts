@@ -93,8 +93,8 @@ function reasonFor(
       from <= endedBy(exec, to, lease_ms),
   );
   if (!felt) return null;
-  if (exec.outcome === "lost") return "lease lost";
-  return exec.outcome === "failed" ? "ended by its agent" : null;
+  if (exec.outcome !== "lost") return null;
+  return exec.reason === "lease_lost" ? "ended by its agent" : "lease lost";
 }
 
 const endedBy = (exec: ExecView, to: number, lease_ms: number): number =>

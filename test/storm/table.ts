@@ -34,8 +34,6 @@ export function tableOf(report: StormReport, again: string): string {
     ["taken back", String(report.taken_back.length)],
     ["unexplained", String(report.unexplained.length)],
     ["other findings", String(report.other.length)],
-    ["known: failed for a lease", String(report.known_failed.length)],
-    ["known: names not free", String(report.known_refused.length)],
   ];
   const lines = rows.map(([name, value]) => `${name.padEnd(28)} ${value}`);
   const problems = problemsOf(report);

@@ -32,7 +32,7 @@ export async function adoptLeftOvers(adoption: Adoption): Promise<void> {
   const adoptOther = async (agent_id: string): Promise<void> => {
     // an agent that left nothing needs no adoption, and a live one gets none
     if (ports.files.list(join(agentsDirectory(state), agent_id, "held")).length === 0) return;
-    const identity = tryTake(ports, state, agent_id);
+    const identity = tryTake(ports, state, agent_id, "heir");
     if (identity !== null) await adopt(adoption, identity, identity.release);
   };
   await Promise.all([adopt(adoption, self, () => undefined), ...others.map(adoptOther)]);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ProblemError } from "orchestrator-core";
+import { pause } from "./link.ts";
 import type { Ports } from "./ports.ts";
 
 /**
@@ -20,6 +21,8 @@ interface Owner {
   readonly pid: number;
   readonly pid_start: string;
   readonly boot: string;
+  /** It holds the name to put in order what a dead agent of that name left, and gives it back then. */
+  readonly heir: boolean;
 }
 
 type World = Pick<Ports, "files" | "processes">;
@@ -29,28 +32,46 @@ export const agentsDirectory = (state: string): string => join(state, "agents");
 /** The agent named, or the lowest free `local-N`. Throws a `ProblemError` where a live process has the name. */
 export function takeIdentity(world: World, state: string, agent_id: string | null): Identity {
   if (agent_id !== null) {
-    const taken = tryTake(world, state, agent_id);
+    const taken = tryTake(world, state, agent_id, "itself");
     if (taken !== null) return taken;
     const message = `an agent named \`${agent_id}\` already runs on this state directory`;
     throw new ProblemError({ code: "state-in-use", message, hint: "give another --agent-id, or none" });
   }
   for (let n = 1; ; n++) {
-    const taken = tryTake(world, state, `local-${n}`);
+    const taken = tryTake(world, state, `local-${n}`, "itself");
     if (taken !== null) return taken;
   }
 }
 
+const LOOK_MS = 50;
+
+/** Resolves when no other agent is putting in order what the last one of this name left behind. */
+export async function whenLeftOversAreSettled(
+  world: World & Pick<Ports, "clock">,
+  state: string,
+  agent_id: string,
+  waiting: () => void,
+): Promise<void> {
+  const directory = join(agentsDirectory(state), agent_id);
+  for (let looks = 0; ; looks++) {
+    const last = numbers(world, directory).at(-1) ?? 0;
+    if (liveOwner(world, join(directory, lockName(last)))?.heir !== true) return;
+    if (looks === 0) waiting();
+    await pause(world.clock, LOOK_MS);
+  }
+}
+
 /** Null: a live process owns it. */
-export function tryTake(world: World, state: string, agent_id: string): Identity | null {
+export function tryTake(world: World, state: string, agent_id: string, as: "itself" | "heir"): Identity | null {
   const { files, processes } = world;
   const directory = join(agentsDirectory(state), agent_id);
   files.mkdirs(directory, 0o700);
   const { pid } = processes.self;
-  const self: Owner = { pid, pid_start: processes.startOf(pid) ?? "", boot: processes.boot };
+  const self: Owner = { pid, pid_start: processes.startOf(pid) ?? "", boot: processes.boot, heir: as === "heir" };
   const draft = join(directory, `new.${pid}`);
   for (;;) {
     const last = numbers(world, directory).at(-1) ?? 0;
-    if (last > 0 && isAlive(world, join(directory, lockName(last)))) return null;
+    if (last > 0 && liveOwner(world, join(directory, lockName(last))) !== null) return null;
     files.writeText(draft, `${JSON.stringify({ owner: self })}\n`, 0o600);
     const won = files.link(draft, join(directory, lockName(last + 1)));
     files.remove(draft);
@@ -84,9 +105,10 @@ function numbers({ files }: World, directory: string): number[] {
     .sort((a, b) => a - b);
 }
 
-function isAlive({ files, processes }: World, path: string): boolean {
+function liveOwner({ files, processes }: World, path: string): Owner | null {
   const { owner } = parseLock(files.readText(path));
-  return owner !== null && owner.boot === processes.boot && processes.startOf(owner.pid) === owner.pid_start;
+  const lives = owner?.boot === processes.boot && processes.startOf(owner.pid) === owner.pid_start;
+  return lives ? owner : null;
 }
 
 /** A lock that is gone, or that a power cut left empty, has no owner. */

@@ -4,7 +4,9 @@ import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { AGENT_ID_PATTERN, exitCode, exitCodes, parseDuration, problemCodes, ProblemError } from "orchestrator-core";
 import { startAgent } from "./agent.ts";
-import { optionDefaults } from "./options.ts";
+import { whenLeftOversAreSettled } from "./identity.ts";
+import { makeLog } from "./log.ts";
+import { type AgentOptions, optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
 import { version } from "./version.ts";
 
@@ -102,24 +104,35 @@ function meaning(code: number): string {
 async function main(): Promise<number> {
   const flags = program.parse().opts<Flags>();
   const log = openLog(flags.log);
-  const agent = startAgent(
-    {
-      state: resolve(flags.state),
-      daemon: flags.daemon ?? null,
-      agent_id: flags.agentId ?? null,
-      slots: flags.slots,
-      labels: flags.labels,
-      workspace_roots: workspaceRoots(flags),
-      environment: process.env,
-      grace_ms: flags.grace,
-      drain_ms: flags.drain,
-    },
-    realPorts(log.line),
-  );
-  process.on("SIGTERM", agent.stop).on("SIGINT", agent.stop);
+  const options: AgentOptions = {
+    state: resolve(flags.state),
+    daemon: flags.daemon ?? null,
+    agent_id: flags.agentId ?? null,
+    slots: flags.slots,
+    labels: flags.labels,
+    workspace_roots: workspaceRoots(flags),
+    environment: process.env,
+    grace_ms: flags.grace,
+    drain_ms: flags.drain,
+  };
+  const ports = realPorts(log.line);
+  // until it is started nothing was begun that would have to be ended
+  let parentGone = (): void => process.exit(exitCode("ok"));
   if (flags.parentStdin === true) {
-    process.stdin.on("end", agent.parentGone).on("error", agent.parentGone).resume();
+    process.stdin
+      .on("end", () => parentGone())
+      .on("error", () => parentGone())
+      .resume();
   }
+  if (options.agent_id !== null) {
+    const { agent_id } = options;
+    await whenLeftOversAreSettled(ports, options.state, agent_id, () =>
+      makeLog(ports, { agent_id }).info("name_awaited", { why: "another agent settles what the last one left" }),
+    );
+  }
+  const agent = startAgent(options, ports);
+  parentGone = agent.parentGone;
+  process.on("SIGTERM", agent.stop).on("SIGINT", agent.stop);
   const exit = await agent.ended;
   log.close();
   return exit;

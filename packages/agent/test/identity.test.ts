@@ -2,8 +2,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "orchestrator-core";
 import { expect, test } from "vitest";
-import { takeIdentity, tryTake } from "../src/identity.ts";
-import { type Files, type Processes, realFiles, realProcesses } from "../src/index.ts";
+import { takeIdentity, tryTake, whenLeftOversAreSettled } from "../src/identity.ts";
+import { type Files, type Processes, realClock, realFiles, realProcesses } from "../src/index.ts";
 import { makePlace } from "./fixtures.ts";
 
 /** The processes of a world in which only these live. */
@@ -41,7 +41,7 @@ test("a process with the same number and another start is not the owner", () => 
   takeIdentity(world(1, new Set([1])), state, "mine");
   const later = world(2, new Set([1, 2]));
   const processes = { ...later.processes, startOf: (pid: number) => `another start of ${pid}` };
-  expect(tryTake({ ...later, processes }, state, "mine")).not.toBeNull();
+  expect(tryTake({ ...later, processes }, state, "mine", "itself")).not.toBeNull();
 });
 
 test("the name of a live agent is refused", () => {
@@ -61,11 +61,11 @@ test("of two that find the same dead owner, one wins", () => {
     ...realFiles,
     link(from, to) {
       // between the look and the link, another one does the whole of it
-      rival ??= tryTake(world(3, alive), state, "mine");
+      rival ??= tryTake(world(3, alive), state, "mine", "itself");
       return realFiles.link(from, to);
     },
   };
-  expect(tryTake({ ...slow, files }, state, "mine")).toBeNull();
+  expect(tryTake({ ...slow, files }, state, "mine", "itself")).toBeNull();
   expect(rival).not.toBeNull();
 });
 
@@ -79,11 +79,32 @@ test("a rival that slept while others came and went does not take a number that 
     link(from, to) {
       if (asleep) {
         asleep = false;
-        for (const pid of [3, 4, 5]) tryTake(world(pid, new Set([pid])), state, "mine");
+        for (const pid of [3, 4, 5]) tryTake(world(pid, new Set([pid])), state, "mine", "itself");
       }
       return realFiles.link(from, to);
     },
   };
-  expect(tryTake({ ...world(2, alive), files }, state, "mine")).toBeNull();
+  expect(tryTake({ ...world(2, alive), files }, state, "mine", "itself")).toBeNull();
   expect(readdirSync(join(state, "agents", "mine"))).toEqual(["lock.4"]);
+});
+
+test("an agent waits while another settles what the last one of its name left, and not for one that runs", async () => {
+  const { state } = makePlace();
+  const alive = new Set([1, 2]);
+  const heir = tryTake(world(1, alive), state, "mine", "heir");
+  const clock = realClock;
+  let waited = false;
+  let settled = false;
+  const free = whenLeftOversAreSettled({ ...world(2, alive), clock }, state, "mine", () => {
+    waited = true;
+  }).then(() => {
+    settled = true;
+  });
+  expect([waited, settled]).toEqual([true, false]);
+  heir?.release();
+  await free;
+  takeIdentity(world(2, alive), state, "mine");
+  await whenLeftOversAreSettled({ ...world(1, alive), clock }, state, "mine", () => {
+    throw new Error("it runs: there is nothing to wait for");
+  });
 });

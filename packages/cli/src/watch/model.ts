@@ -107,6 +107,12 @@ export function applyEvent(model: RunModel, event: Recorded): StageLine | null {
 
 type StageEvent = Exclude<Extract<Recorded, { readonly stage_id: string }>, { readonly type: "fail_fast_began" }>;
 
+const LOST = {
+  expired: "its time passed",
+  agent_restarted: "its agent restarted",
+  ended_by_agent: "its agent could not renew it, and ended the commands",
+} as const;
+
 function carryOut(line: StageLine, event: StageEvent): void {
   const ran_ms = event.at - line.since;
   const become = (status: StageStatus, note = "", took_ms: number | null = null): void => {
@@ -121,7 +127,7 @@ function carryOut(line: StageLine, event: StageEvent): void {
     case "stage_handed_back":
       return become(event.next, "handed back by its agent");
     case "lease_lost":
-      return become(event.next, `lease lost: ${event.cause === "expired" ? "its time passed" : "its agent restarted"}`);
+      return become(event.next, `lease lost: ${LOST[event.cause]}`);
     case "exec_succeeded":
       return become("succeeded", "", event.result.duration_ms);
     case "exec_failed": {

@@ -74,10 +74,15 @@ export function apply(run: RunCells, event: Recorded, now: number): void {
     }
     case "lease_lost": {
       const stage = stageOf(run, event.stage_id);
+      const { at, seq } = event;
+      const end: ExecEnd =
+        event.cause === "ended_by_agent"
+          ? { outcome: "lost", reason: "lease_lost", result: event.result, at, seq }
+          : { outcome: "lost", at, seq };
       const ended: StageRun = {
         ...stage,
         leases_lost: stage.leases_lost + 1,
-        execs: withEnd(stage, event.exec_id, { outcome: "lost", at: event.at, seq: event.seq }),
+        execs: withEnd(stage, event.exec_id, end),
       };
       const { next } = event;
       switch (next) {

@@ -35,14 +35,12 @@ export type RunEvent =
       readonly exec_id: string;
       readonly next: "queued" | "cancelled";
     }
-  | {
+  | ({
       readonly type: "lease_lost";
       readonly stage_id: string;
       readonly exec_id: string;
-      /** `expired`: its time passed. `agent_restarted`: the agent itself said that it lost the exec. */
-      readonly cause: "expired" | "agent_restarted";
       readonly next: "queued" | "needs_human" | "failed" | "cancelled";
-    }
+    } & LostLease)
   | {
       readonly type: "exec_succeeded";
       readonly stage_id: string;
@@ -80,6 +78,14 @@ export type RunEvent =
 
 /** An event in its place: `seq` counts from 1 within its run, `at` is wall-clock milliseconds, for display only. */
 export type Recorded<E extends RunEvent = RunEvent> = E & { readonly seq: number; readonly at: number };
+
+/**
+ * `expired`: its time passed. `agent_restarted`: the agent itself said that it lost the exec. `ended_by_agent`: the agent
+ * could not renew it in time and ended its commands; its bundle is the evidence.
+ */
+export type LostLease =
+  | { readonly cause: "expired" | "agent_restarted" }
+  | { readonly cause: "ended_by_agent"; readonly result: ExecResult };
 
 /** Who did it, by what their token says. */
 export interface Actor {

@@ -133,7 +133,8 @@ export interface Exec {
 /** `seq`: of the event that ended it. */
 export type ExecEnd = { readonly at: number; readonly seq: number } & (
   | {
-      readonly outcome: "succeeded" | "failed" | "cancelled";
+      /** `lost` here: its agent ended it, since the lease was over. */
+      readonly outcome: "succeeded" | "failed" | "cancelled" | "lost";
       readonly reason: FailureReason | null;
       readonly result: ExecResult;
     }

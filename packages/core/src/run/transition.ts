@@ -3,7 +3,7 @@ import type { Problem } from "../problem.ts";
 import { err, ok, type Result, unreachable } from "../result.ts";
 import { apply } from "./apply.ts";
 import { Draft } from "./cells.ts";
-import type { Actor, Decision, FailureReason, RunEnd, RunEvent, Subject } from "./event.ts";
+import type { Actor, Decision, FailureReason, LostLease, RunEnd, RunEvent, Subject } from "./event.ts";
 import { readiness } from "./readiness.ts";
 import type { ExecReport } from "./report.ts";
 import { isSettled, type Run, type StageRun } from "./run.ts";
@@ -140,13 +140,18 @@ function complete(step: Step, action: Of<"complete">): Refusal | null {
       if (stopping) step.settled(stage.number);
       return null;
     case "lost":
-      loseLease(step, stage, "agent_restarted");
+      loseLease(step, stage, { cause: "agent_restarted" });
       return null;
     case "ended": {
       const { result } = report;
       if (report.outcome === "succeeded") {
         step.emit({ type: "exec_succeeded", stage_id, exec_id, result });
         step.settled(stage.number);
+        return null;
+      }
+      if (report.reason === "lease_lost") {
+        // its agent ended it before we took it back: the command has not failed
+        loseLease(step, stage, { cause: "ended_by_agent", result });
         return null;
       }
       const { retry } = step.execSpec(stage.number);
@@ -189,14 +194,14 @@ function expire(step: Step, { stage_id, exec_id }: Of<"expire">, now: number): R
     return refuse("fence-stale", `exec ${exec_id} does not hold stage ${stage_id}`);
   }
   if (state.lease_deadline > now) return refuse("fence-stale", `the lease of exec ${exec_id} was renewed`);
-  loseLease(step, stage, "expired");
+  loseLease(step, stage, { cause: "expired" });
   return null;
 }
 
-function loseLease(step: Step, stage: StageRun, cause: "expired" | "agent_restarted"): void {
+function loseLease(step: Step, stage: StageRun, how: LostLease): void {
   const spec = step.execSpec(stage.number);
   const { exec_id } = stage.state as Extract<StageRun["state"], { status: "running" }>;
-  const lost = { type: "lease_lost", stage_id: step.idOf(stage), exec_id, cause } as const;
+  const lost = { type: "lease_lost", stage_id: step.idOf(stage), exec_id, ...how } as const;
   if (step.run.head.stopping !== null) step.emit({ ...lost, next: "cancelled" });
   else if (spec.exec.effects === "once") {
     step.emit({ ...lost, next: "needs_human" });

@@ -7,7 +7,7 @@ export interface Attempt {
   readonly stage: number;
   /** Which exec of the stage: 0 the last, 1 the one before … */
   readonly back: number;
-  readonly report: "succeeded" | "failed" | "cancelled" | "denied" | "handed_back" | "lost";
+  readonly report: "succeeded" | "failed" | "cancelled" | "denied" | "handed_back" | "lost" | "lease_over";
   readonly decision: "approve" | "reject" | "retry" | "mark_succeeded" | "mark_failed";
   /** One thing about it is wrong. */
   readonly wrong: "nothing" | "fence" | "agent" | "digest" | "subject";
@@ -36,7 +36,7 @@ export const attempts = (length: number): fc.Arbitrary<Attempt[]> =>
           "denied",
           "handed_back",
           "lost",
-          "lost",
+          "lease_over",
         ] as const),
       ),
       decision: fc.constantFrom("approve", "approve", "reject", "retry", "mark_succeeded", "mark_failed"),

@@ -51,13 +51,18 @@ export type ModelAction =
   | { readonly do: "cancel" }
   | { readonly do: "retry" };
 
-export type ModelReport = "succeeded" | "failed" | "cancelled" | "denied" | "handed_back" | "lost";
+/** `lease_over`: its agent ended it, since it could not renew the lease. */
+export type ModelReport = "succeeded" | "failed" | "cancelled" | "denied" | "handed_back" | "lost" | "lease_over";
 
-export const reasonOf: Readonly<Record<"failed" | "cancelled" | "denied", FailureReason>> = {
+export const reasonOf: Readonly<Record<"failed" | "cancelled" | "denied" | "lease_over", FailureReason>> = {
   failed: "exit_non_zero",
   cancelled: "cancelled",
   denied: "denied",
+  lease_over: "lease_lost",
 };
+
+/** How an exec ends whose lease was lost. `expired`: nobody said anything. */
+const LOST = ["expired", "lost", "lease_over"];
 
 const SETTLED = ["succeeded", "failed", "skipped", "cancelled"];
 
@@ -118,6 +123,7 @@ export class RunModel {
       case "expire": {
         const last = stage.execs.at(-1);
         if (stage.status !== "running" || last?.exec_id !== action.exec_id || stage.deadline > now) return false;
+        last.outcome = "expired";
         this.#loseLease(action.stage_id, stage);
         return true;
       }
@@ -139,12 +145,12 @@ export class RunModel {
     const exec = stage.execs.find((e) => e.exec_id === exec_id);
     if (exec === undefined || exec.agent_id !== agent_id || exec.fence !== fence) return false;
     // said again: the same is welcome, anything else is not
-    if (exec.outcome !== null) return exec.outcome === report;
-    if (report === "lost") {
+    if (exec.outcome !== null) return exec.outcome === report || (report === "lost" && LOST.includes(exec.outcome));
+    exec.outcome = report;
+    if (LOST.includes(report)) {
       this.#loseLease(stage_id, stage);
       return true;
     }
-    exec.outcome = report;
     if (report === "handed_back") {
       this.#become(stage, this.stopping === null ? "queued" : "cancelled");
       return true;
@@ -169,7 +175,6 @@ export class RunModel {
 
   #loseLease(stage_id: string, stage: ModelStage): void {
     const spec = this.#exec(stage_id);
-    stage.execs.at(-1)!.outcome = "lost";
     stage.lost++;
     if (this.stopping !== null) this.#become(stage, "cancelled");
     else if (spec.exec.effects === "once") this.#become(stage, "needs_human", "lost_lease");
@@ -197,7 +202,7 @@ export class RunModel {
       if (stage.status === "succeeded") continue;
       const spec = this.#workflow.stages[stage_id]!;
       const once = spec.kind === "exec" && spec.exec.effects === "once";
-      const doubt = once && stage.status === "cancelled" && stage.execs.at(-1)?.outcome === "lost";
+      const doubt = once && stage.status === "cancelled" && LOST.includes(stage.execs.at(-1)?.outcome ?? "");
       stage.failures = 0;
       stage.lost = 0;
       if (doubt) this.#become(stage, "needs_human", "lost_lease");

@@ -1,4 +1,13 @@
-import { apply, MemoryRun, questionDigest, shownStatus, type Recorded, why } from "orchestrator-core";
+import {
+  apply,
+  emptyResult,
+  type ExecReport,
+  MemoryRun,
+  questionDigest,
+  shownStatus,
+  type Recorded,
+  why,
+} from "orchestrator-core";
 import { describe, expect, test } from "vitest";
 import { cancelledReport, failure, operator, success, workflow, World } from "./world.ts";
 
@@ -235,6 +244,32 @@ test("commands that a person released stay released when a lost exec of them was
   world.act({ ...said, subject: "lost_lease", decision: "retry", digest: lost });
   expect(world.status("a")).toBe("queued");
   expect(world.run.stage(0).released).toMatchObject({ subject: "exec", digest });
+});
+
+test("an exec that its agent ended since the lease was over is a lost lease with its bundle, and no failure (seed 4)", () => {
+  const world = new World(
+    workflow({ a: { attempts_max: 2, leases_lost_max: 2 }, b: { effects: "once", attempts_max: 2 } }),
+  );
+  const result = { ...emptyResult("over"), manifest_sha256: "e".repeat(64) };
+  const over: ExecReport = { kind: "ended", outcome: "failed", reason: "lease_lost", result };
+  const a = world.grant("a");
+  const b = world.grant("b");
+  world.act({ type: "complete", ...a, report: over });
+  expect(world.act({ type: "complete", ...a, report: over })).toEqual([]);
+  world.act({ type: "complete", ...b, report: over });
+  expect(world.statuses()).toEqual({ a: "queued", b: "needs_human" });
+  const stage = world.run.stage(world.number("a"));
+  expect(stage).toMatchObject({ failures: 0, leases_lost: 1 });
+  expect(stage.execs[0]?.end).toMatchObject({ outcome: "lost", reason: "lease_lost", result });
+});
+
+test("what an agent says of its lease after we took it back changes nothing, and is refused", () => {
+  const world = new World(workflow({ a: {} }));
+  const a = world.grant("a");
+  world.now += 60_000;
+  world.act({ type: "expire", stage_id: "a", exec_id: a.exec_id });
+  const over: ExecReport = { kind: "ended", outcome: "failed", reason: "lease_lost", result: emptyResult("over") };
+  expect(world.try({ type: "complete", ...a, report: over })).toMatchObject({ code: "fence-stale" });
 });
 
 describe("cancel", () => {

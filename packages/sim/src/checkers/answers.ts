@@ -361,10 +361,10 @@ function reported(
       return (outcome === "failed" || outcome === "cancelled") && sha256 === null;
     case "manifest": {
       const { result, reason } = JSON.parse(report.manifest) as Manifest;
-      // its agent ended it because its lease was over: a lost lease, whoever noticed it first
-      if (outcome === "lost") return reason === "lease_lost";
       const same = createHash("sha256").update(report.manifest).digest("hex") === sha256;
       // a run that was stopped meanwhile counts what was cancelled as that, and what was cancelled without it as failed
+      // its agent ended it because its lease was over
+      if (outcome === "lost" || reason === "lease_lost") return same && outcome === "lost" && reason === "lease_lost";
       return same && (result === outcome || (result !== "succeeded" && outcome !== "succeeded"));
     }
   }

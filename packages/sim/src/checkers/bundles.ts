@@ -84,23 +84,21 @@ export class Bundles {
         this.#object(`the incomplete bundle of ${exec_id} is not marked as one`);
     }
     if (!published) return;
-    const { sha256, reason } = this.#whole(machine, `${stage_path}/${exec_id}`, exec_id);
+    const sha256 = this.#whole(machine, `${stage_path}/${exec_id}`, exec_id);
     if (fenced) tally.fenced_bundles++;
-    // what its agent ended with its lease may be taken for a lost lease, which keeps no digest
-    const counts = (reported !== null && reported.sha256 === sha256) || (reported === null && reason === "lease_lost");
-    if (!counts && !fenced && !lostPower)
+    if (reported?.sha256 !== sha256 && !fenced && !lostPower)
       this.#object(`the bundle of ${exec_id} changed nothing, and is not marked fenced`);
   }
 
-  /** Its manifest's digest and reason; every file is there with its size and hash, and no other. */
-  #whole({ disk }: Machine, path: string, exec_id: string): { sha256: string; reason: string | null } {
+  /** Its manifest's digest; every file is there with its size and hash, and no other. */
+  #whole({ disk }: Machine, path: string, exec_id: string): string {
     const text = disk.file(`${path}/manifest.json`)?.data.toString("utf8") ?? "";
     let manifest: Manifest;
     try {
       manifest = JSON.parse(text) as Manifest;
     } catch {
       this.#object(`the manifest of ${exec_id} is cut off`);
-      return { sha256: "", reason: null };
+      return "";
     }
     const names = disk.list(path).filter((name) => name !== "manifest.json");
     if (JSON.stringify(names) !== JSON.stringify(manifest.files.map(({ name }) => name))) {
@@ -114,7 +112,7 @@ export class Bundles {
     }
     if (manifest.exec_id !== exec_id) this.#object(`the bundle of ${exec_id} names ${manifest.exec_id}`);
     if (((disk.node(path)?.mode ?? 0) & 0o222) !== 0) this.#object(`the bundle of ${exec_id} can be written to`);
-    return { sha256: hash(text), reason: manifest.reason };
+    return hash(text);
   }
 }
 

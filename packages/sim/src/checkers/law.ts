@@ -238,6 +238,7 @@ export class Law {
       case "lease_lost": {
         if (!ends("lost")) return;
         exec!.cause = event.cause;
+        if (event.cause === "ended_by_agent") exec!.manifest_sha256 = event.result.manifest_sha256;
         stage.lost++;
         const { spec } = stage;
         const limit = spec.kind === "exec" ? spec.leases_lost_max : 0;
@@ -258,6 +259,7 @@ export class Law {
       case "exec_failed": {
         if (!ends(event.next === "cancelled" ? "cancelled" : "failed")) return;
         exec!.manifest_sha256 = event.result.manifest_sha256;
+        if (event.reason === "lease_lost") wrong("budget", "spends a retry, though it was its lease that was lost");
         if (FINAL.has(event.reason)) wrong("policy", `was refused by its agent: ${event.result.message}`);
         if (event.next !== "cancelled") stage.failures++;
         const limit = stage.spec.kind === "exec" ? stage.spec.retry.attempts_max : 1;
