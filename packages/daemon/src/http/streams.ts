@@ -7,6 +7,8 @@ import { bundlePath, ProblemError } from "orchestrator-core";
 import type { Owner } from "../owner/owner.ts";
 
 const KEEP_ALIVE_MS = 15_000;
+/** A reader that takes nothing for so long is let go. It comes back with `Last-Event-ID` and misses nothing. */
+const STUCK_MS = 60_000;
 
 /** Server-sent events: `id` is the event's seq, so `Last-Event-ID` resumes without a gap or a repeat. */
 export async function streamEvents(
@@ -27,7 +29,10 @@ export async function streamEvents(
     "x-content-type-options": "nosniff",
   });
   response.write(": events of a run\n\n");
-  const alive = setInterval(() => response.write(": still here\n\n"), KEEP_ALIVE_MS);
+  response.setTimeout(STUCK_MS, () => response.destroy());
+  const alive = setInterval(() => {
+    if (!response.writableNeedDrain) response.write(": still here\n\n");
+  }, KEEP_ALIVE_MS);
   try {
     for (let step = first ?? (await next); !step.done; step = await next) {
       const { value } = step;

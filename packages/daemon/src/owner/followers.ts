@@ -30,9 +30,14 @@ export class Followers {
   }
 }
 
-/** What one watcher has not yet taken. */
+/** Above it a watcher that does not keep up is told to read what is stored. */
+const BUFFERED_MAX = 4_096;
+
+/** What one watcher has not yet taken. Bounded: one that reads slowly, or never, costs no more than that. */
 export class Follower {
   #events: Recorded[] = [];
+  /** Events were dropped since the last call of `take`. */
+  #behind = false;
   #wake: (() => void) | null = null;
   #stopped = false;
   readonly #leave: () => void;
@@ -42,20 +47,25 @@ export class Follower {
   }
 
   push(events: readonly Recorded[]): void {
-    for (const event of events) this.#events.push(event);
+    if (this.#behind) return;
+    if (this.#events.length + events.length > BUFFERED_MAX) {
+      this.#behind = true;
+      this.#events = [];
+    } else for (const event of events) this.#events.push(event);
     this.#wake?.();
   }
 
-  /** The events that came since the last call; waits for one. Empty once it was stopped. */
-  async take(): Promise<readonly Recorded[]> {
-    if (this.#events.length === 0 && !this.#stopped) {
+  /** The events that came since the last call; waits for one. Empty once it was stopped; null: some were dropped. */
+  async take(): Promise<readonly Recorded[] | null> {
+    if (this.#events.length === 0 && !this.#behind && !this.#stopped) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       this.#wake = null;
     }
-    const taken = this.#events;
+    const taken = this.#behind ? null : this.#events;
     this.#events = [];
+    this.#behind = false;
     return taken;
   }
 

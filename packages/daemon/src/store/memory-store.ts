@@ -97,8 +97,10 @@ export function openMemoryStore(disk: MemoryDisk): DurableStore {
       return [...disk.active].sort();
     },
 
-    async journal(run_id, after_seq) {
-      return (disk.journal.get(run_id) ?? []).filter((row) => row.last_seq > after_seq);
+    async journal(run_id, after_seq, events_max = Number.POSITIVE_INFINITY) {
+      const rows = (disk.journal.get(run_id) ?? []).filter((row) => row.last_seq > after_seq);
+      const last = rows.findIndex((row) => row.last_seq >= after_seq + events_max);
+      return last < 0 ? rows : rows.slice(0, last + 1);
     },
 
     async workflow(digest) {

@@ -20,8 +20,11 @@ export interface Store {
 
   /** Runs that have not settled, or whose records are not complete. */
   activeRuns(): Promise<readonly string[]>;
-  /** The journal of one run after `after_seq`, in order. The first row may begin before it. Throws StoreDamaged. */
-  journal(run_id: string, after_seq: number): Promise<readonly JournalRow[]>;
+  /**
+   * The journal of one run after `after_seq`, in order; the first row may begin before it. With `events_max` it ends with
+   * the row that holds so many events more; empty only at the journal's end. Throws StoreDamaged.
+   */
+  journal(run_id: string, after_seq: number, events_max?: number): Promise<readonly JournalRow[]>;
   /** The canonical JSON of a workflow, whose SHA-256 is `digest`. */
   workflow(digest: string): Promise<string | null>;
   request(key_digest: string): Promise<SubmitRequest | null>;

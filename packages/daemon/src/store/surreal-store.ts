@@ -165,7 +165,7 @@ async function makeSurrealStore(connection: Connection, owner: Owner): Promise<D
       return ids;
     },
 
-    journal: (run_id, after_seq) => readJournal(db, run_id, after_seq),
+    journal: (run_id, after_seq, events_max) => readJournal(db, run_id, after_seq, events_max),
 
     workflow,
 
@@ -253,13 +253,18 @@ async function readParts(db: Surreal, digest: string, count: number): Promise<st
  * gaps, the next one begins right after the last one's end: a page that is empty is the end, and one that begins
  * elsewhere shows that a row is missing.
  */
-async function readJournal(db: Surreal, run_id: string, after_seq: number): Promise<readonly JournalRow[]> {
+async function readJournal(
+  db: Surreal,
+  run_id: string,
+  after_seq: number,
+  events_max = Number.POSITIVE_INFINITY,
+): Promise<readonly JournalRow[]> {
   const rows: JournalRow[] = [];
   let next = await rowStart(db, run_id, after_seq + 1);
   for (;;) {
     const [page] = await db.query<[[number, number, string][]]>(
       "SELECT VALUE [id[1], last_seq, events] FROM journal:[$run, $from]..[$run, $to]",
-      { run: run_id, from: next, to: next + PAGE_EVENTS },
+      { run: run_id, from: next, to: next + Math.min(PAGE_EVENTS, events_max) },
     );
     for (const [first_seq, last_seq, events] of page) {
       if (first_seq !== next) {
@@ -268,7 +273,7 @@ async function readJournal(db: Surreal, run_id: string, after_seq: number): Prom
       if (last_seq > after_seq) rows.push({ run_id, first_seq, last_seq, events });
       next = last_seq + 1;
     }
-    if (page.length === 0) return rows;
+    if (page.length === 0 || next > after_seq + events_max) return rows;
   }
 }
 

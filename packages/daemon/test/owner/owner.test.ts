@@ -134,6 +134,20 @@ describe("what is acknowledged", () => {
     expect(resumed).toEqual([4, 5]);
   });
 
+  test("a watcher that does not keep up is held no events for, and misses none", async () => {
+    const world = await World.open();
+    const wide = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`s${i}`, { exec: [["true"]] }]));
+    const run_id = await world.submit(wide);
+    const events = world.owner.events(run_id, 0, new AbortController().signal);
+    const seen = [(await events.next()).value as Recorded];
+    await work(world);
+    for await (const event of events) seen.push(event);
+    expect(seen.map((event) => event.seq)).toEqual(seen.map((_, i) => i + 1));
+    // queued, granted, succeeded; and the run's own two
+    expect(seen).toHaveLength(3 * 3_000 + 2);
+    expect(seen.at(-1)).toMatchObject({ type: "run_settled" });
+  });
+
   test("everything acknowledged is there after a crash, and the run goes on", async () => {
     const world = await World.open();
     const run_id = await world.submit(chain);

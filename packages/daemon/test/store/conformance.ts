@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type ArchiveCursor, type ArchiveItem, CommitFailed, type DurableStore } from "../../src/store/store.ts";
+import {
+  type ArchiveCursor,
+  type ArchiveItem,
+  CommitFailed,
+  type DurableStore,
+  type JournalRow,
+} from "../../src/store/store.ts";
 import {
   WALL,
   artifact,
@@ -198,6 +204,24 @@ export function describeStore({ name, queries, open }: Harness): void {
         expect(await store.journal(runId(1), 0)).toEqual(rows);
         expect(await store.journal(runId(1), 20_000)).toEqual(rows.slice(6));
         expect(await store.journal(runId(1), 9_999)).toEqual(rows.slice(1));
+      });
+
+      test("comes in pages where it is asked to, each at least a row, and none but after the last is empty", async () => {
+        const rows = [row(runId(1), 1)];
+        for (const size of [3, 1, 40, 1, 1, 1, 7_000, 2]) {
+          const first = rows.at(-1)!.last_seq + 1;
+          rows.push({ ...row(runId(1), first), last_seq: first + size - 1 });
+        }
+        await store.commit({ ...submit(1), rows });
+        const read: JournalRow[] = [];
+        for (let after = 0; ; after = read.at(-1)!.last_seq) {
+          const page = await store.journal(runId(1), after, 10);
+          if (page.length === 0) break;
+          // the row that holds the tenth event ends the page
+          expect(page.slice(0, -1).every(({ last_seq }) => last_seq < after + 10)).toBe(true);
+          read.push(...page);
+        }
+        expect(read).toEqual(rows);
       });
     });
 

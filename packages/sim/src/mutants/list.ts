@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "fence-from-memory",
     "the fence of a report is taken from memory, not from the report",
-    "daemon owner/owner",
+    "daemon owner/dispatch",
     "const holder = { stage_id, exec_id, fence, agent_id };",
     "const holder = { stage_id, exec_id, fence: run.stage(number).fence, agent_id };",
   ),
@@ -188,15 +188,15 @@ export const mutants: readonly Mutant[] = [
   one(
     "granted-before-commit",
     "an agent is given a job before the grant is stored",
-    "daemon owner/owner",
-    "if (waited === null) return []; await this.#committer.barrier();",
+    "daemon owner/dispatch",
+    "if (waited === null) return []; await this.#ledger.barrier();",
     "if (waited === null) return [];",
   ),
   one(
     "reported-before-commit",
     "a report is acknowledged before it is stored",
-    "daemon owner/owner",
-    "} await this.#committer.barrier(); return { outcomes, jobs: [...jobs] };",
+    "daemon owner/dispatch",
+    "} await this.#ledger.barrier(); return { outcomes, jobs: [...jobs] };",
     "} return { outcomes, jobs: [...jobs] };",
   ),
   one(
@@ -316,14 +316,14 @@ export const mutants: readonly Mutant[] = [
   one(
     "request-id-ignored",
     "a claim that is asked again is granted other jobs",
-    "daemon owner/owner",
+    "daemon owner/dispatch",
     "const grants = before.length > 0 ? before : this.#grant(agent, body);",
     "const grants = this.#grant(agent, body);",
   ),
   one(
     "lease-never-renewed",
     "a heartbeat renews nothing",
-    "daemon owner/owner",
+    "daemon owner/dispatch",
     "lease_deadline: now + state.lease_ms } });",
     "lease_deadline: state.lease_deadline } });",
   ),
@@ -348,7 +348,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "cancel-not-told",
     "agents are not told to end what was cancelled",
-    "daemon owner/owner",
+    "daemon owner/dispatch",
     ".filter(([, held]) => isDue(held))",
     ".filter(() => false)",
   ),
