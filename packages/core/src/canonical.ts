@@ -16,7 +16,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 export function canonicalJson(value: unknown): string {
   switch (typeof value) {
     case "string":
-      if (SURROGATE.test(value) && LONE_SURROGATE.test(value)) throw new TypeError("canonical JSON has no form for a lone surrogate");
+      if (SURROGATE.test(value) && LONE_SURROGATE.test(value))
+        throw new TypeError("canonical JSON has no form for a lone surrogate");
       return JSON.stringify(value);
     case "number":
       if (!Number.isFinite(value)) throw new TypeError(`canonical JSON has no form for ${value}`);
