@@ -61,7 +61,12 @@ export class Disk {
 
   node(path: string): Node | null {
     let node: Node = this.root;
-    for (const name of names(path)) {
+    for (let from = 0; from < path.length; ) {
+      const slash = path.indexOf("/", from);
+      const to = slash < 0 ? path.length : slash;
+      const name = path.slice(from, to);
+      from = to + 1;
+      if (name === "" || name === ".") continue;
       if (node.kind !== "directory") return null;
       const next = node.entries.get(name);
       if (next === undefined) return null;
@@ -217,7 +222,5 @@ function carryOut(entries: Map<string, Node>, { remove, add }: Change): void {
   if (remove !== undefined) entries.delete(remove);
   if (add !== undefined) entries.set(add.name, add.node);
 }
-
-const names = (path: string): string[] => path.split("/").filter((name) => name !== "" && name !== ".");
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

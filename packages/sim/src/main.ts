@@ -1,12 +1,14 @@
-import { fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
+import { runSeeds } from "./pool.ts";
 import { simulate } from "./simulate.ts";
-import { newSummary, noteOutcome, type SeedReport, summaryText, thin } from "./summary.ts";
+import { newSummary, noteOutcome, progressText, summaryText, thin } from "./summary.ts";
 
 /**
  * `npm run sim -- [--seed N] [--seeds K] [--jobs J]`: K worlds from seed N on; a fresh one without it. One seed prints
- * its whole trace with `--trace`. Exit code 1: a violation, or a fault that was made too seldom to count.
+ * its whole trace with `--trace`. Many say now and then how far they are, and a violation as soon as it is found;
+ * Ctrl-C ends them with the summary so far. Exit code 1: a violation, or a fault that was made too seldom to count;
+ * 130: interrupted, and none so far.
  */
 const { values } = parseArgs({
   options: {
@@ -18,9 +20,9 @@ const { values } = parseArgs({
 });
 
 const TRACE_LINES = 60;
-/** Each of so many seeds is run a second time, and its trace compared. */
-const HANG_MS = 60_000;
+const PROGRESS_MS = 30_000;
 
+/** Runs it a second time, and compares the traces. */
 async function one(seed: string): Promise<number> {
   const outcome = await simulate(seed);
   const again = await simulate(seed);
@@ -36,58 +38,26 @@ async function one(seed: string): Promise<number> {
   return violations.length > 0 || !same ? 1 : 0;
 }
 
-/** Seeds by turns to child processes; a child that hangs is ended, and its seed named. */
-function many(first: number, count: number, jobs: number): Promise<number> {
+async function many(first: number, count: number, jobs: number): Promise<number> {
   const summary = newSummary();
   const began = performance.now();
-  let next = first;
-  let running = 0;
-  return new Promise((resolve) => {
-    const end = (): void => {
-      const seconds = (performance.now() - began) / 1_000;
-      const missing = thin(summary);
-      process.stdout.write(summaryText(summary, seconds));
-      for (const line of missing) process.stdout.write(`too seldom: ${line}\n`);
-      resolve(summary.failed.length > 0 || missing.length > 0 ? 1 : 0);
-    };
-    const launch = (): void => {
-      const child = fork(new URL("./worker.js", import.meta.url));
-      let seed = 0;
-      let watch: NodeJS.Timeout | undefined;
-      running++;
-      const give = (): void => {
-        clearTimeout(watch);
-        if (next >= first + count) {
-          child.disconnect();
-          return;
-        }
-        seed = next++;
-        watch = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
-        child.send({ seed: String(seed) });
-      };
-      child.on("message", (report: SeedReport) => {
-        noteOutcome(summary, report);
-        give();
-      });
-      child.on("exit", (code, signal) => {
-        clearTimeout(watch);
-        running--;
-        if (code !== 0) {
-          const message = signal === null ? `the process ended with ${code}` : `no end after ${HANG_MS} ms: ${signal}`;
-          noteOutcome(summary, {
-            seed: String(seed),
-            violations: [{ checker: "hang", message }],
-            tail: [],
-            tally: null,
-            sizes: [],
-          });
-          launch();
-        } else if (running === 0) end();
-      });
-      give();
-    };
-    for (let i = 0; i < jobs; i++) launch();
+  const seconds = (): number => (performance.now() - began) / 1_000;
+  const worker = new URL("./worker.js", import.meta.url);
+  const pool = runSeeds({ first, count, jobs, worker }, (report) => noteOutcome(summary, report));
+  const progress = setInterval(() => process.stdout.write(progressText(summary, count, seconds())), PROGRESS_MS);
+  let interrupted = false;
+  // a second Ctrl-C ends us at once
+  process.once("SIGINT", () => {
+    interrupted = true;
+    pool.stop();
   });
+  await pool.ended;
+  clearInterval(progress);
+  const missing = thin(summary);
+  process.stdout.write(summaryText(summary, seconds()));
+  for (const line of missing) process.stdout.write(`too seldom: ${line}\n`);
+  if (summary.failed.length > 0 || missing.length > 0) return 1;
+  return interrupted ? 130 : 0;
 }
 
 const first = values.seed ?? String(randomInt(1, 2 ** 32));

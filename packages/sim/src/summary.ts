@@ -58,6 +58,11 @@ export function thin({ tally, sizes, seeds }: Summary): string[] {
   return median < MEDIAN_STAGES ? [...seldom, `stages: the median run has ${median}, wanted ${MEDIAN_STAGES}`] : seldom;
 }
 
+/** A line while it runs. */
+export function progressText({ failed, seeds }: Summary, count: number, seconds: number): string {
+  return `${seeds} of ${count} seeds, ${(seeds / seconds).toFixed(1)} seeds/s, ${failed.length} with violations\n`;
+}
+
 export function summaryText({ tally, sizes, failed, seeds }: Summary, seconds: number): string {
   const rows = Object.entries(tally).map(
     ([name, count]) =>

@@ -1,10 +1,13 @@
 import type { SeedReport } from "./summary.ts";
 import { simulate } from "./simulate.ts";
 
-/** A child of `main.ts`: one seed after the other, as it is told. */
+/** A child of `pool.ts`: one seed after the other, as it is told. */
 const TAIL_LINES = 60;
 /** Every so many seeds run twice, and their traces are compared. */
 const TWICE_EVERY = 25;
+
+// Ctrl-C is meant for the parent, which lets us finish
+process.on("SIGINT", () => {});
 
 process.on("message", ({ seed }: { seed: string }) => {
   void (async () => {

@@ -123,7 +123,7 @@ export class Answers {
     if (stage === undefined) return this.#object("I6", `${view.stage_id} is shown, and the workflow has none`);
     const facts = factsAt(stage, seq);
     const differs = (what: string, shown: unknown, right: unknown): void => {
-      if (JSON.stringify(shown) !== JSON.stringify(right)) {
+      if (shown !== right && JSON.stringify(shown) !== JSON.stringify(right)) {
         const where = `run ${run.run_id} stage ${view.stage_id} at ${seq}`;
         this.#object("I6", `${where}: ${what} is ${JSON.stringify(shown)}, and by its events ${JSON.stringify(right)}`);
       }

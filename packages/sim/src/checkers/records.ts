@@ -47,7 +47,7 @@ export class Records {
 
   #compare(run: LawRun, { run: record, stages, requires, jobs, artifacts }: RunRecords): void {
     const differs = (what: string, shown: unknown, right: unknown): void => {
-      if (JSON.stringify(shown) !== JSON.stringify(right)) {
+      if (shown !== right && JSON.stringify(shown) !== JSON.stringify(right)) {
         this.#object(
           "I6",
           `records of ${run.run_id}: ${what} is ${JSON.stringify(shown)}, by the journal ${JSON.stringify(right)}`,
