@@ -2,7 +2,7 @@ import type { ExitName, RunView } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
-import { bundleLines, runTime, SANDBOX, stageTable } from "../render/run.ts";
+import { bundleLines, runName, runTime, SANDBOX, stageTable } from "../render/run.ts";
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd } from "../render/text.ts";
 import { answerLines, asking, questionText } from "../watch/question.ts";
@@ -37,7 +37,7 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
 function headLines({ out_style }: Context, { run, intent }: RunView, now: number): string[] {
   const { goal, constraints = [] } = (intent ?? {}) as { goal?: string; constraints?: readonly string[] };
   const fields: [string, string][] = [
-    ["run", `${run.run_id} (number ${run.run_number})`],
+    ["run", runName(run)],
     ["workflow", `${oneLine(run.name)} (digest ${run.workflow_digest})`],
     ...(goal === undefined ? [] : [["goal", oneLine(goal)] as [string, string]]),
     ...constraints.map((text): [string, string] => ["constraint", oneLine(text)]),

@@ -44,6 +44,10 @@ export function stageTime({ status, since, duration_ms }: StageView, now: number
   return duration_ms === null ? "" : formatDuration(duration_ms);
 }
 
+/** How a run is named to a person: its id is the same everywhere, its number is quick to type. */
+export const runName = ({ run_id, run_number }: Pick<RunSummary, "run_id" | "run_number">): string =>
+  `${run_id} (number ${run_number})`;
+
 /** How long a run took, or has been going on. */
 export const runTime = ({ created_at, ended_at }: RunSummary, now: number): string =>
   formatDuration(Math.max(0, (ended_at === null ? now : Date.parse(ended_at)) - Date.parse(created_at)));
@@ -55,4 +59,11 @@ export function bundleLines(stages: readonly StageView[]): string[] {
     return written === undefined ? [] : [`${stage.stage_id}/${written.exec_id}`];
   });
   return rows.length <= BUNDLES_MAX ? rows : [...rows.slice(0, BUNDLES_MAX), `… and ${rows.length - BUNDLES_MAX} more`];
+}
+
+/** `3/12`: settled stages of all stages. */
+export function settledOf(counts: RunSummary["counts"]): string {
+  const sum = (statuses: readonly string[]): number =>
+    statuses.reduce((total, status) => total + (counts[status] ?? 0), 0);
+  return `${sum(["succeeded", "failed", "skipped", "cancelled"])}/${sum(Object.keys(counts))}`;
 }

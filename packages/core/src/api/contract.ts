@@ -324,11 +324,13 @@ export const routes = {
     method: "GET",
     path: "/v1/runs",
     roles: people,
-    summary: "Runs, newest first. `next` is the cursor of the next page.",
+    summary: "Runs, newest first; with `status=open` those that have not ended. `next` is the cursor of the next page.",
     query: Type.Object(
       {
         cursor: Type.Optional(Type.Integer({ minimum: 1 })),
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+        /** `open`: those that have not ended. Left out: all. */
+        status: Type.Optional(Type.Literal("open")),
       },
       closed,
     ),
