@@ -233,6 +233,7 @@ describe("answers", () => {
       question: null,
       since: null,
       duration_ms: null,
+      decisions: [],
       outputs: {},
       execs: [],
     } as const;

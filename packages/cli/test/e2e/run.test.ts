@@ -98,6 +98,9 @@ test("a gate ends the command with exit code 4 and the exact line to type; appro
     const went_on = await command(state, "run", "--continue", run_id);
     expect(went_on.code, went_on.err).toBe(0);
     expect(went_on.out).toMatch(/publish +succeeded/);
+    expect((await command(state, "show", run_id)).out).toMatch(
+      /^decisions\n {2}ship-it {2}approve \(gate\) by operator, [-0-9: ]+: looks good$/m,
+    );
   });
 });
 

@@ -64,6 +64,21 @@ export const ExecViewSchema = Type.Object(
 );
 export type ExecView = Static<typeof ExecViewSchema>;
 
+/** What a person answered to a question of a stage. */
+export const DecisionViewSchema = Type.Object(
+  {
+    subject: Type.String(),
+    decision: Type.String(),
+    /** Of what was asked. */
+    digest: Digest,
+    by: ActorSchema,
+    note: Type.String(),
+    at: Type.String(),
+  },
+  closed,
+);
+export type DecisionView = Static<typeof DecisionViewSchema>;
+
 export const StageViewSchema = Type.Object(
   {
     stage_id: Type.String(),
@@ -77,6 +92,8 @@ export const StageViewSchema = Type.Object(
     attempt: Type.Integer(),
     /** What a person is asked, with the digest that the answer must name. */
     question: Nullable(Type.Object({ subject: Type.String(), digest: Digest, message: Type.String() }, closed)),
+    /** The answers that hold: what released its commands, and the last one where that is another. */
+    decisions: Type.Array(DecisionViewSchema),
     since: Nullable(Type.String()),
     duration_ms: Nullable(Type.Integer()),
     outputs: Outputs,

@@ -1,4 +1,4 @@
-import { apply, MemoryRun, questionDigest, shownStatus, type Recorded, why } from "orchestrator-core";
+import { apply, MemoryRun, questionDigest, shownStatus, stageView, type Recorded, why } from "orchestrator-core";
 import { describe, expect, test } from "vitest";
 import { cancelledReport, failure, operator, success, workflow, World } from "./world.ts";
 
@@ -235,6 +235,10 @@ test("commands that a person released stay released when a lost exec of them was
   world.act({ ...said, subject: "lost_lease", decision: "retry", digest: lost });
   expect(world.status("a")).toBe("queued");
   expect(world.run.stage(0).released).toMatchObject({ subject: "exec", digest });
+  expect(stageView(world.run, 0).decisions).toEqual([
+    { subject: "exec", decision: "approve", digest, by: operator, note: "", at: "1970-01-01T00:00:01.000Z" },
+    { subject: "lost_lease", decision: "retry", digest: lost, by: operator, note: "", at: "1970-01-01T00:00:01.000Z" },
+  ]);
 });
 
 describe("cancel", () => {
