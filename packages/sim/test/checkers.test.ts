@@ -233,11 +233,10 @@ describe("answers", () => {
       question: null,
       since: null,
       duration_ms: null,
-      decisions: [],
       outputs: {},
       execs: [],
     } as const;
-    make().stage(law.runs.get(RUN)!, { ...stage, requires: [], execs: [] }, seq);
+    make().stage(law.runs.get(RUN)!, { ...stage, requires: [], decisions: [], execs: [] }, seq);
     expect(objections).toEqual([expect.stringContaining('status is "running", and by its events "queued"') as string]);
   });
 

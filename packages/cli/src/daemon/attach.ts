@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NoAnswer, ProblemError } from "orchestrator-core";
 import type { Daemon, DaemonOptions } from "orchestrator-daemon";
-import { type DaemonFile, findDaemon, readToken } from "orchestrator-daemon/state";
+import { type DaemonFile, findDaemon, findSupervisor, readToken } from "orchestrator-daemon/state";
 import type { Context } from "../context.ts";
 import { problemError } from "../errors.ts";
 import { type Link, linkTo } from "./link.ts";
@@ -50,15 +50,19 @@ export async function attach(
     const over = Date.now() > patient_until;
     // one that another short command opened for itself is about to go
     if (running !== null && (over || running.found?.owner !== "command")) return running;
-    if (running === null && findDaemon(context.state) === null) {
+    // an `up` brings its own back: what opened the state directory now would only be in its way
+    const supervisor = findSupervisor(context.state);
+    if (running === null && supervisor === null && findDaemon(context.state) === null) {
       const opened = await tryOpen(context, options, over);
       if (opened !== null) return opened;
     }
     if (over) {
       throw problemError(
         "no-daemon",
-        `a process owns ${context.state_shown} and does not answer`,
-        `its address and process id stand in ${context.state_shown}/daemon.json`,
+        supervisor === null
+          ? `a process owns ${context.state_shown} and does not answer`
+          : `the daemon of \`orchestrator up\` (process ${supervisor.pid}) does not answer`,
+        `see ${context.state_shown}/daemon.log; its address and process id stand in ${context.state_shown}/daemon.json`,
       );
     }
     await sleep(POLL_MS);
