@@ -2,7 +2,16 @@ import type { ExitName, RunView } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
-import { bundleLines, decisionLines, localTime, outputLines, runName, runTime, SANDBOX, stageTable } from "../render/run.ts";
+import {
+  bundleLines,
+  decisionLines,
+  localTime,
+  outputLines,
+  runName,
+  runTime,
+  SANDBOX,
+  stageTable,
+} from "../render/run.ts";
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd } from "../render/text.ts";
 import { answerLines, asking, questionText } from "../watch/question.ts";

@@ -156,6 +156,34 @@ test("a second Ctrl-C does not wait for a command that will not end, and leaves 
   });
 });
 
+test("logs -f beside a run that owns the daemon prints everything and ends well with it", async () => {
+  await withState(async (state) => {
+    const lines = "let n = 0; setInterval(() => { console.log(`line ${++n}`); if (n === 40) process.exit(); }, 50)";
+    const running = start(state, ["run", workflow(state, { talk: { exec: [["node", "-e", lines]] } })]);
+    await running.says(/talk +running/);
+    const followers = [1, 2, 3].map(() => start(state, ["logs", "latest", "-f"]));
+    expect((await running.ended).code).toBe(0);
+    for (const { ended } of followers) {
+      const { code, out, err } = await ended;
+      expect(code, err).toBe(0);
+      expect(out).toBe(Array.from({ length: 40 }, (_, i) => `line ${i + 1}\n`).join(""));
+    }
+  });
+});
+
+test("logs -f of a run whose command was killed prints what is there and says that nothing more will come", async () => {
+  await withState(async (state) => {
+    const running = start(state, ["run", workflow(state, { long: { exec: [sleeper()] } })]);
+    await running.says(/long +running/);
+    const logs = start(state, ["logs", "latest", "-f"]);
+    await new Promise<void>((resolve) => logs.child.stdout!.once("data", () => resolve()));
+    running.child.kill("SIGKILL");
+    const { code, err } = await logs.ended;
+    expect(code, err).toBe(0);
+    expect(err).toContain("no daemon is running, so nothing more will come; the run is running");
+  });
+});
+
 test("several runs at once share one daemon, and each comes to its end whoever owned it", async () => {
   await withState(async (state) => {
     const ended = await Promise.all([1, 2, 3].map(() => command(state, "run", "examples/fan-out-fan-in.yaml")));
