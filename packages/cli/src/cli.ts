@@ -153,7 +153,7 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
   command("version", "print the version").action(action(async () => (await import("./commands/version.ts")).version));
   return program.addHelpText(
     "after",
-    "\nRUN is a run's id, a beginning of at least 4 characters that no other run has, or `latest`.",
+    "\nRUN is a run's number, its id, at least 4 characters of the id's end or beginning, or `latest`.",
   );
 }
 

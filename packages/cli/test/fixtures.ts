@@ -59,6 +59,7 @@ export function stageView(stage_id: string, more: Partial<StageView> = {}): Stag
     exec_digest: DIGEST,
     attempt: 0,
     question: null,
+    decisions: [],
     since: null,
     duration_ms: null,
     outputs: {},

@@ -10,7 +10,7 @@ import { makeServer } from "./http/server.ts";
 import { checkStoreIsThere, keepMark } from "./mark.ts";
 import { Owner } from "./owner/owner.ts";
 import { realClock, realRandom, realSha256 } from "./ports.ts";
-import { findDaemon, prepareState, processStart, removeDaemonFile, writeDaemonFile } from "./state.ts";
+import { findDaemon, prepareState, processId, removeDaemonFile, writeDaemonFile } from "./state.ts";
 import { type DurableStore, StoreUnusable } from "./store/store.ts";
 import { parseLocation } from "./store/surreal-location.ts";
 import { openSurrealStore } from "./store/surreal-store.ts";
@@ -103,10 +103,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   writeDaemonFile(state, {
     url,
-    pid: process.pid,
-    pid_start: processStart(process.pid) ?? "",
+    ...processId(process.pid),
     started_at: new Date().toISOString(),
     owner: options.owner,
+    ...(options.owner === "up" ? { supervisor: processId(process.ppid) } : {}),
   });
   log.info({ url, state }, "ready");
   return {

@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCode, problemCodes, ProblemError } from "orchestrator-core";
-import { openDaemon } from "./daemon.ts";
+import { type Daemon, type DaemonOptions, openDaemon } from "./daemon.ts";
+import { findDaemon } from "./state.ts";
 import { version } from "./version.ts";
 
 interface Flags {
@@ -16,6 +18,7 @@ interface Flags {
   readonly parentStdin: boolean;
 }
 
+const HOLDER_WAIT_MS = 30_000;
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 
 const program = new Command("orchestrator-daemon")
@@ -68,7 +71,7 @@ if (!LOOPBACK.has(flags.listen.host)) {
   );
 }
 
-const daemon = await openDaemon({
+const daemon = await openWhenFree({
   state: flags.state,
   listen: flags.listen,
   workspace_roots: (flags.workspaceRoot ?? ["."]).map((root) => resolve(root)),
@@ -109,6 +112,28 @@ if (end.exit !== 0) {
 if (end.exit === 0) await daemon.close();
 // a process that has loaded the database does not end by itself
 process.exit(end.exit);
+
+/**
+ * Without a daemon each command opens the state directory for its own time, which is short: waits for such a one to
+ * end, and says so once. One that is still loading its store does not stand in daemon.json yet.
+ */
+async function openWhenFree(options: DaemonOptions): Promise<Daemon> {
+  const until = performance.now() + HOLDER_WAIT_MS;
+  for (let said = false; ; said = true) {
+    try {
+      return await openDaemon(options);
+    } catch (error) {
+      const in_use = error instanceof ProblemError && error.problems[0].code === "state-in-use";
+      const holder = findDaemon(options.state);
+      if (!in_use || performance.now() > until || (holder !== null && holder.owner !== "command")) throw error;
+      if (!said) {
+        const who = holder === null ? "another command" : `another command (process ${holder.pid})`;
+        process.stderr.write(`${who} has the state directory open for a moment: waiting for its end\n`);
+      }
+      await sleep(100);
+    }
+  }
+}
 
 function fail(code: number, text: string): never {
   process.stderr.write(`${text}\n`);

@@ -7,14 +7,20 @@ import { type Role, roles } from "orchestrator-core";
  * The state directory, as the daemon lays it out and the command reads it:
  * `db/`, `runs/`, `agents/`, `tokens/ROLE` (0600), `daemon.json`, `.gitignore`. This module loads no database.
  */
-export interface DaemonFile {
+export interface DaemonFile extends ProcessId {
   readonly url: string;
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat: with the pid it names one process for ever. */
-  readonly pid_start: string;
   readonly started_at: string;
   /** `up`: supervised, comes back by itself. `run`: lives as long as the command that opened it. */
   readonly owner: "daemon" | "up" | "run" | "command";
+  /** With `owner: "up"`: the process that brings the daemon back, and that ends its agents before it. */
+  readonly supervisor?: ProcessId;
+}
+
+/** Names one process for ever: a pid alone is used again. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat. */
+  readonly pid_start: string;
 }
 
 const DAEMON_FILE = "daemon.json";
@@ -49,14 +55,27 @@ export function removeDaemonFile(state: string): void {
 
 /** The daemon that owns the state directory, or null where there is none or its process is gone. */
 export function findDaemon(state: string): DaemonFile | null {
-  let file: DaemonFile;
+  const file = readDaemonFile(state);
+  return file !== null && isAlive(file) ? file : null;
+}
+
+/** The `up` that keeps a daemon of the state directory, also while that daemon is dead and about to come back. */
+export function findSupervisor(state: string): ProcessId | null {
+  const supervisor = readDaemonFile(state)?.supervisor;
+  return supervisor !== undefined && isAlive(supervisor) ? supervisor : null;
+}
+
+function readDaemonFile(state: string): DaemonFile | null {
   try {
-    file = JSON.parse(readFileSync(join(state, DAEMON_FILE), "utf8")) as DaemonFile;
+    return JSON.parse(readFileSync(join(state, DAEMON_FILE), "utf8")) as DaemonFile;
   } catch {
     return null;
   }
-  return processStart(file.pid) === file.pid_start ? file : null;
 }
+
+export const isAlive = ({ pid, pid_start }: ProcessId): boolean => processStart(pid) === pid_start;
+
+export const processId = (pid: number): ProcessId => ({ pid, pid_start: processStart(pid) ?? "" });
 
 /** When a process started, in the kernel's own count; null where it is gone or a zombie. */
 export function processStart(pid: number): string | null {

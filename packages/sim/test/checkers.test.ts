@@ -236,7 +236,7 @@ describe("answers", () => {
       outputs: {},
       execs: [],
     } as const;
-    make().stage(law.runs.get(RUN)!, { ...stage, requires: [], execs: [] }, seq);
+    make().stage(law.runs.get(RUN)!, { ...stage, requires: [], decisions: [], execs: [] }, seq);
     expect(objections).toEqual([expect.stringContaining('status is "running", and by its events "queued"') as string]);
   });
 

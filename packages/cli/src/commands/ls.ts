@@ -3,7 +3,7 @@ import type { ExitName, RunSummary } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
 import { everyRun } from "../daemon/find-run.ts";
-import { runTime } from "../render/run.ts";
+import { localTime, runTime, settledOf } from "../render/run.ts";
 import { paintStatus } from "../render/style.ts";
 import { table } from "../render/table.ts";
 import { fit, oneLine } from "../render/text.ts";
@@ -32,6 +32,7 @@ export async function ls(context: Context, { limit, all }: { limit: number; all?
   const now = Date.now();
   const lines = table(
     [
+      { title: "NUMBER", right: true },
       { title: "RUN" },
       { title: "NAME" },
       { title: "STATUS", paint: (text, value) => paintStatus(context.out_style, value, text) },
@@ -40,6 +41,7 @@ export async function ls(context: Context, { limit, all }: { limit: number; all?
       { title: "CREATED" },
     ],
     runs.map((run) => [
+      String(run.run_number),
       run.run_id,
       fit(oneLine(run.name), 32),
       run.status,
@@ -51,19 +53,4 @@ export async function ls(context: Context, { limit, all }: { limit: number; all?
   context.io.out(`${lines.join("\n")}\n`);
   if (more) context.io.err(`these are the newest ${limit}; --all shows all\n`);
   return "ok";
-}
-
-/** `3/12`: settled stages of all stages. */
-export function settledOf(counts: RunSummary["counts"]): string {
-  const sum = (statuses: readonly string[]): number =>
-    statuses.reduce((total, status) => total + (counts[status] ?? 0), 0);
-  return `${sum(["succeeded", "failed", "skipped", "cancelled"])}/${sum(Object.keys(counts))}`;
-}
-
-/** In the person's own time zone, to the second. */
-export function localTime(rfc3339: string): string {
-  const at = new Date(rfc3339);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }

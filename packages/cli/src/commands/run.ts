@@ -7,9 +7,11 @@ import type { Context } from "../context.ts";
 import { attachToRunning } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
 import { problemError, usageError } from "../errors.ts";
+import { runName } from "../render/run.ts";
+import { sayWhatGoesOnToo, sayWhatStaysOpen } from "../watch/beside.ts";
 import { exitOfRun, showEnd } from "../watch/end.ts";
 import { type Host, openHost } from "../watch/host.ts";
-import { makeProgress, type Progress } from "../watch/progress.ts";
+import { makeProgress } from "../watch/progress.ts";
 import { watchRun } from "../watch/watch.ts";
 import { readWorkflow } from "../workflow-file.ts";
 import { noDaemon } from "./stop.ts";
@@ -45,13 +47,12 @@ async function submitAndWatch(context: Context, file: string, options: RunOption
     context.io.out(context.json ? `${JSON.stringify(submitted)}\n` : `${submitted.run_id}\n`);
     return "ok";
   }
-  return withHost(context, options, [context.cwd, workspace], async (host, progress) => {
+  return withHost(context, options, [context.cwd, workspace], async (host) => {
     const { run_id } = await host
       .talk((link) => link.call("submitRun", request, { idempotency_key }))
       .catch((error: unknown) => {
         throw withoutRequestPlaces(error);
       });
-    progress.say(`run ${run_id}`);
     return { run_id, from_start: true };
   });
 }
@@ -71,14 +72,13 @@ async function goOn(context: Context, wanted: string, options: RunOptions): Prom
   if (!existsSync(context.state))
     throw problemError("run-unknown", `there is no state directory ${context.state_shown}`);
   const roots = [context.cwd, ...(options.workspace === undefined ? [] : [resolve(context.cwd, options.workspace)])];
-  return withHost(context, options, roots, async (host, progress) => {
+  return withHost(context, options, roots, async (host) => {
     const run_id = await host.talk((link) => findRun(link, wanted));
     const { run: summary } = await host.talk((link) => link.call("showRun", { params: { run_id } }));
     if (host.own && !roots.some((root) => isBeneath(root, summary.workspace))) {
       const again = context.commandLine("run", "--continue", run_id, "--workspace", summary.workspace);
       throw problemError("workspace-outside", `run ${run_id} works in ${summary.workspace}, outside of here`, again);
     }
-    progress.say(`run ${run_id}`);
     return { run_id, from_start: false };
   });
 }
@@ -93,7 +93,7 @@ async function withHost(
   context: Context,
   options: RunOptions,
   roots: readonly string[],
-  begin: (host: Host, progress: Progress) => Promise<{ run_id: string; from_start: boolean }>,
+  begin: (host: Host) => Promise<{ run_id: string; from_start: boolean }>,
 ): Promise<ExitName> {
   const progress = makeProgress(context);
   const running = findDaemon(context.state);
@@ -112,7 +112,10 @@ async function withHost(
   }).finally(off);
   try {
     if (early) return "interrupted";
-    const { run_id, from_start } = await begin(host, progress);
+    const { run_id, from_start } = await begin(host);
+    const { run: summary } = await host.talk((link) => link.call("showRun", { params: { run_id } }));
+    progress.say(`run ${runName(summary)}`);
+    await sayWhatGoesOnToo(context, host, run_id);
     const { end, view } = await watchRun(context, {
       host,
       run_id,
@@ -127,11 +130,13 @@ async function withHost(
       const next = context.commandLine("run", "--continue", run_id);
       const what = host.own ? "what still runs here is being ended" : "the daemon goes on ending it";
       context.io.err(`stopped waiting; ${what}. See the run to its end: ${next}\n`);
+      await sayWhatStaysOpen(context, host, run_id);
       return "interrupted";
     }
     const exit = exitOfRun(view.run.status);
     if (context.json) context.io.out(`${JSON.stringify({ type: "result", exit, ...view })}\n`);
     else await showEnd(context, host, view);
+    await sayWhatStaysOpen(context, host, run_id);
     return exit;
   } finally {
     await host.close();

@@ -2,13 +2,21 @@ import type { ExitName, RunView } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
-import { bundleLines, runTime, SANDBOX, stageTable } from "../render/run.ts";
+import {
+  bundleLines,
+  decisionLines,
+  localTime,
+  outputLines,
+  runName,
+  runTime,
+  SANDBOX,
+  stageTable,
+} from "../render/run.ts";
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd } from "../render/text.ts";
 import { answerLines, asking, questionText } from "../watch/question.ts";
-import { localTime } from "./ls.ts";
 
-/** Shows one run: what it is, its stages, what it waits for, where its bundles lie. */
+/** Shows one run: what it is, its stages, what it waits for, what people decided, what it handed on, where its bundles lie. */
 export const show = (context: Context, wanted: string): Promise<ExitName> =>
   withDaemon<ExitName>(context, async ({ link }) => {
     const view = await link.call("showRun", { params: { run_id: await findRun(link, wanted) } });
@@ -22,13 +30,13 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
       lines.push("", ...(await questionText(link, view, stage)));
       lines.push(...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`));
     }
-    const bundles = bundleLines(view.stages);
-    if (bundles.length > 0) {
-      lines.push(
-        "",
-        `bundles in ${context.state_shown}/runs/${view.run.run_id}/`,
-        ...bundles.map((line) => `  ${line}`),
-      );
+    const parts = [
+      { title: "decisions", rows: decisionLines(view.stages) },
+      { title: "outputs", rows: outputLines(view.stages) },
+      { title: `bundles in ${context.state_shown}/runs/${view.run.run_id}/`, rows: bundleLines(view.stages) },
+    ];
+    for (const { title, rows } of parts) {
+      if (rows.length > 0) lines.push("", title, ...rows.map((row) => `  ${row}`));
     }
     context.io.out(`${lines.join("\n")}\n`);
     return "ok";
@@ -37,7 +45,7 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
 function headLines({ out_style }: Context, { run, intent }: RunView, now: number): string[] {
   const { goal, constraints = [] } = (intent ?? {}) as { goal?: string; constraints?: readonly string[] };
   const fields: [string, string][] = [
-    ["run", `${run.run_id} (number ${run.run_number})`],
+    ["run", runName(run)],
     ["workflow", `${oneLine(run.name)} (digest ${run.workflow_digest})`],
     ...(goal === undefined ? [] : [["goal", oneLine(goal)] as [string, string]]),
     ...constraints.map((text): [string, string] => ["constraint", oneLine(text)]),

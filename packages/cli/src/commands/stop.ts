@@ -1,31 +1,56 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ExitName } from "orchestrator-core";
-import { processStart } from "orchestrator-daemon/state";
-import { type Context, emitJson } from "../context.ts";
+import { findDaemon, findSupervisor, isAlive, type ProcessId } from "orchestrator-daemon/state";
+import { type Context, emitJson, say } from "../context.ts";
 import { attachToRunning } from "../daemon/attach.ts";
 import { problemError } from "../errors.ts";
 
 const WAIT_MS = 60_000;
 
-/** Stops the daemon that owns the state directory, and waits until it is gone. */
+/** Stops the daemon that owns the state directory, and the `up` that keeps it; waits until they are gone. */
 export async function stop(context: Context): Promise<ExitName> {
+  const supervisor = findSupervisor(context.state);
+  if (supervisor !== null) return stopUp(context, supervisor);
   const running = await attachToRunning(context);
   const found = running?.found;
   if (!running || !found) throw noDaemon(context);
   await running.link.call("stop", { body: {} });
+  await waitForEnd([found]);
+  if (context.json) emitJson(context, { stopped: true, pid: found.pid });
+  else context.io.out(`stopped the daemon of ${context.state_shown} (process ${found.pid})\n`);
+  return "ok";
+}
+
+/** `up` is asked itself, since it ends its agents before their daemon: they can hand back what they hold. */
+async function stopUp(context: Context, supervisor: ProcessId): Promise<ExitName> {
+  const daemon = findDaemon(context.state);
+  if (!context.quiet) say(context, `waiting for \`orchestrator up\` (process ${supervisor.pid}) to end`);
+  try {
+    process.kill(supervisor.pid, "SIGTERM");
+  } catch (error) {
+    // it ended by itself
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+  await waitForEnd(daemon === null ? [supervisor] : [supervisor, daemon]);
+  if (context.json) emitJson(context, { stopped: true, pid: daemon?.pid ?? null, up_pid: supervisor.pid });
+  else context.io.out(`stopped the daemon of ${context.state_shown}, its agents and \`orchestrator up\`\n`);
+  return "ok";
+}
+
+async function waitForEnd(processes: readonly ProcessId[]): Promise<void> {
   const until = Date.now() + WAIT_MS;
-  while (processStart(found.pid) === found.pid_start) {
+  for (;;) {
+    const left = processes.find(isAlive);
+    if (left === undefined) return;
     if (Date.now() > until) {
       throw problemError(
         "no-daemon",
-        `process ${found.pid} was told to stop and is still there after ${WAIT_MS / 1_000} s`,
+        `process ${left.pid} was told to stop and is still there after ${WAIT_MS / 1_000} s`,
+        "it ends when the commands that it runs have ended; look again in a while",
       );
     }
     await sleep(50);
   }
-  if (context.json) emitJson(context, { stopped: true, pid: found.pid });
-  else context.io.out(`stopped the daemon of ${context.state_shown} (process ${found.pid})\n`);
-  return "ok";
 }
 
 export const noDaemon = (context: Context) =>

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type ExitName, exitCode, exitCodes } from "orchestrator-core";
-import { findDaemon, prepareState } from "orchestrator-daemon/state";
+import { findDaemon, findSupervisor, prepareState } from "orchestrator-daemon/state";
 import { type Context, say } from "../context.ts";
 import { problemError } from "../errors.ts";
 import { AGENT_LOG, startAgent } from "../local/agent.ts";
@@ -22,14 +22,7 @@ export interface UpOptions {
 
 /** Keeps a daemon and its agents up, in the foreground, until it is told to stop. */
 export async function up(context: Context, options: UpOptions): Promise<ExitName> {
-  const found = findDaemon(context.state);
-  if (found !== null) {
-    throw problemError(
-      "state-in-use",
-      `process ${found.pid} owns ${context.state_shown} and answers at ${found.url}`,
-      `stop it first: ${context.commandLine("stop")}`,
-    );
-  }
+  checkFree(context);
   prepareState(context.state);
   const roots = options.workspaceRoot ?? [context.cwd];
   const daemon = startDaemon(context, options, roots);
@@ -69,6 +62,21 @@ export async function up(context: Context, options: UpOptions): Promise<ExitName
   }
   if (last.code !== 0) say(context, `the daemon ended (${endText(last)}): see ${context.state_shown}/daemon.log`);
   return exitNamed(last);
+}
+
+/** Throws where somebody keeps the state directory. The daemon itself waits for commands that have it for a moment. */
+function checkFree(context: Context): void {
+  const found = findDaemon(context.state);
+  const supervisor = findSupervisor(context.state);
+  if (supervisor === null && (found === null || found.owner === "command")) return;
+  const where = found === null ? "" : ` and answers at ${found.url}`;
+  throw problemError(
+    "state-in-use",
+    `${supervisor === null ? "" : "`orchestrator up`, "}process ${(supervisor ?? found!).pid}, owns ${context.state_shown}${where}`,
+    found?.owner === "run"
+      ? `it ends with its run; or stop it now: ${context.commandLine("stop")}`
+      : `it serves every command here; to end it: ${context.commandLine("stop")}`,
+  );
 }
 
 /** The daemon as a child process. `ready` resolves when it first listens; one that never does is not started again. */

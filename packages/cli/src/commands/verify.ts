@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type ExitName, isUlid, ProblemError } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
-import { chooseRun } from "../daemon/find-run.ts";
+import { chooseRun, findRun } from "../daemon/find-run.ts";
 import { problemError } from "../errors.ts";
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd, plural } from "../render/text.ts";
@@ -38,27 +38,38 @@ async function collect(dir: string): Promise<TreeReport[]> {
 }
 
 async function verifyRun(context: Context, wanted: string, offline: boolean): Promise<Verified> {
-  const runs = join(context.state, "runs");
-  const run_id = isUlid(wanted.toUpperCase())
-    ? wanted.toUpperCase()
-    : chooseRun(wanted, existsSync(runs) ? readdirSync(runs).filter(isUlid) : []);
-  const dir = join(runs, run_id);
-  const there = isDirectory(dir);
-  const reports = there ? await collect(dir) : [];
-  const shown = join(context.state_shown, "runs", run_id);
-  const unknown = problemError("run-unknown", `there are no bundles of a run ${run_id} in ${context.state_shown}/runs`);
-  if (offline) {
-    if (!there) throw unknown;
-    return { dir: shown, reports, not_compared: "--offline was given" };
-  }
+  if (offline) return verifyAlone(context, wanted, "--offline was given");
   try {
-    const view = await withDaemon(context, ({ link }) => link.call("showRun", { params: { run_id } }));
-    return { dir: shown, reports: compareWithJournal(reports, view), not_compared: null };
+    return await withDaemon(context, async ({ link }) => {
+      const run_id = await findRun(link, wanted);
+      // read before the journal, which then knows every exec that has a bundle here
+      const { dir, reports } = await bundlesOf(context, run_id);
+      const view = await link.call("showRun", { params: { run_id } });
+      return { dir, reports: compareWithJournal(reports, view), not_compared: null };
+    });
   } catch (error) {
-    if (!there) throw unknown;
+    // bundles prove what they can without a journal; where there are none, the journal's answer is the one to give
     const why = error instanceof ProblemError ? error.problems[0].message : String(error);
-    return { dir: shown, reports, not_compared: why };
+    return verifyAlone(context, wanted, why).catch(() => {
+      throw error;
+    });
   }
+}
+
+/** The bundles of a run by themselves. */
+async function verifyAlone(context: Context, wanted: string, not_compared: string): Promise<Verified> {
+  const runs = join(context.state, "runs");
+  const run_id = chooseRun(wanted, existsSync(runs) ? readdirSync(runs).filter(isUlid) : []);
+  if (!isDirectory(join(runs, run_id))) {
+    throw problemError("run-unknown", `there are no bundles of a run ${run_id} in ${context.state_shown}/runs`);
+  }
+  return { ...(await bundlesOf(context, run_id)), not_compared };
+}
+
+async function bundlesOf(context: Context, run_id: string): Promise<Pick<Verified, "dir" | "reports">> {
+  const dir = join(context.state, "runs", run_id);
+  const reports = isDirectory(dir) ? await collect(dir) : [];
+  return { dir: join(context.state_shown, "runs", run_id), reports };
 }
 
 const LINES_MAX = 100;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NoAnswer, ProblemError } from "orchestrator-core";
 import type { Daemon, DaemonOptions } from "orchestrator-daemon";
-import { type DaemonFile, findDaemon, readToken } from "orchestrator-daemon/state";
+import { type DaemonFile, findDaemon, findSupervisor, readToken } from "orchestrator-daemon/state";
 import type { Context } from "../context.ts";
 import { problemError } from "../errors.ts";
 import { type Link, linkTo } from "./link.ts";
@@ -50,15 +50,19 @@ export async function attach(
     const over = Date.now() > patient_until;
     // one that another short command opened for itself is about to go
     if (running !== null && (over || running.found?.owner !== "command")) return running;
-    if (running === null && findDaemon(context.state) === null) {
+    // an `up` brings its own back: what opened the state directory now would only be in its way
+    const supervisor = findSupervisor(context.state);
+    if (running === null && supervisor === null && findDaemon(context.state) === null) {
       const opened = await tryOpen(context, options, over);
       if (opened !== null) return opened;
     }
     if (over) {
       throw problemError(
         "no-daemon",
-        `a process owns ${context.state_shown} and does not answer`,
-        `its address and process id stand in ${context.state_shown}/daemon.json`,
+        supervisor === null
+          ? `a process owns ${context.state_shown} and does not answer`
+          : `the daemon of \`orchestrator up\` (process ${supervisor.pid}) does not answer`,
+        `see ${context.state_shown}/daemon.log; its address and process id stand in ${context.state_shown}/daemon.json`,
       );
     }
     await sleep(POLL_MS);
@@ -87,22 +91,70 @@ async function tryOpen(
   }
 }
 
+/** A daemon that may change under a command which takes its time. */
+export interface Reach {
+  /** The daemon is of this process: it has no agents. */
+  readonly own: boolean;
+  /** Calls `use` with the daemon of the moment; again with the next one where no answer came. For reads only. */
+  talk<T>(use: (link: Link) => Promise<T>): Promise<T>;
+}
+
+/** Answers that did not come, one right after the other, until a command gives up. */
+const IN_VAIN_MAX = 20;
+
 /**
  * Runs `use` with a daemon, and closes what was opened for it. For commands that look at what is there: they
  * do not make a state directory where there is none.
  */
 export async function withDaemon<T>(context: Context, use: (attached: Attached) => Promise<T>): Promise<T> {
-  if (!existsSync(context.state)) {
-    throw problemError(
-      "run-unknown",
-      `there is no state directory ${context.state_shown}, so no run was ever started here`,
-      "go to where you started the run, or name the directory with --state",
-    );
-  }
+  checkThere(context);
   const attached = await attach(context, { owner: "command" });
   try {
     return await use(attached);
   } finally {
     await attached.close();
   }
+}
+
+/** The same for a command that takes its time: where its daemon goes away it finds the next, or opens one. */
+export async function withReach<T>(context: Context, use: (reach: Reach) => Promise<T>): Promise<T> {
+  checkThere(context);
+  let attached = await attach(context, { owner: "command" });
+  let next: Promise<void> | null = null;
+  const lookForNext = async (): Promise<void> => {
+    await sleep(POLL_MS);
+    attached = await attach(context, { owner: "command" });
+    next = null;
+  };
+  const reach: Reach = {
+    get own() {
+      return attached.daemon !== null;
+    },
+    async talk(ask) {
+      for (let in_vain = 0; ; in_vain++) {
+        const asked = attached;
+        try {
+          return await ask(asked.link);
+        } catch (error) {
+          if (!(error instanceof NoAnswer) || asked.daemon !== null || in_vain > IN_VAIN_MAX) throw error;
+          // several may have lost it at once
+          if (asked === attached) await (next ??= lookForNext());
+        }
+      }
+    },
+  };
+  try {
+    return await use(reach);
+  } finally {
+    await attached.close();
+  }
+}
+
+function checkThere(context: Context): void {
+  if (existsSync(context.state)) return;
+  throw problemError(
+    "run-unknown",
+    `there is no state directory ${context.state_shown}, so no run was ever started here`,
+    "go to where you started the run, or name the directory with --state",
+  );
 }

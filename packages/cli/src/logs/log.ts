@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { logName } from "orchestrator-core";
+import type { Reach } from "../daemon/attach.ts";
 import { readRange } from "../daemon/file.ts";
-import type { Link } from "../daemon/link.ts";
 import { LineCutter } from "./lines.ts";
 
 export type Streams = readonly ("stdout" | "stderr")[];
 
 export interface LogSource {
-  readonly link: Link;
+  readonly reach: Pick<Reach, "talk">;
   readonly run_id: string;
   readonly stage_id: string;
   readonly exec_id: string;
@@ -32,7 +32,7 @@ const POLL_MS = 200;
  * are whole as soon as the next command has one: commands run one after the other.
  */
 export async function* readLog(source: LogSource, closed: AbortSignal): AsyncGenerator<LogLine> {
-  const { link, run_id, stage_id, exec_id, streams, ended = AbortSignal.abort() } = source;
+  const { reach, run_id, stage_id, exec_id, streams, ended = AbortSignal.abort() } = source;
   for (let command = 0; ; command++) {
     const files = streams.map((stream) => ({ stream, at: 0, there: false, lines: new LineCutter() }));
     for (;;) {
@@ -43,7 +43,7 @@ export async function* readLog(source: LogSource, closed: AbortSignal): AsyncGen
         const name = logName(command, file.stream);
         for (;;) {
           if (closed.aborted) return;
-          const portion = await readRange(link, { run_id, stage_id, exec_id, name }, file.at, PORTION);
+          const portion = await read(name, file.at, PORTION);
           if (portion === null) break;
           file.there = true;
           if (portion.length === 0) break;
@@ -64,6 +64,10 @@ export async function* readLog(source: LogSource, closed: AbortSignal): AsyncGen
 
   async function exists(command: number): Promise<boolean> {
     const name = logName(command, streams[0] ?? "stdout");
-    return (await readRange(link, { run_id, stage_id, exec_id, name }, 0, 1)) !== null;
+    return (await read(name, 0, 1)) !== null;
+  }
+
+  function read(name: string, from: number, count: number): Promise<Buffer | null> {
+    return reach.talk((link) => readRange(link, { run_id, stage_id, exec_id, name }, from, count));
   }
 }

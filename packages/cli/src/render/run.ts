@@ -2,7 +2,7 @@ import { formatDuration, type RunSummary, type StageView } from "orchestrator-co
 import { noteOf } from "../watch/model.ts";
 import { paintStatus, type Style } from "./style.ts";
 import { table } from "./table.ts";
-import { fit, oneLine } from "./text.ts";
+import { fit, oneLine, padEnd, width } from "./text.ts";
 
 /** What the operating system enforced on commands. The manifest knows no other level yet. */
 export const SANDBOX = "none: commands ran as your user, with all its rights";
@@ -10,7 +10,8 @@ export const SANDBOX = "none: commands ran as your user, with all its rights";
 const NOTE_COLUMNS = 100;
 /** Beyond this many stages a table shows only those that did not succeed. */
 const ROWS_MAX = 100;
-const BUNDLES_MAX = 25;
+/** Of bundles, decisions, outputs. */
+const LINES_MAX = 25;
 
 /** The table of a run's stages, and a line about those that were left out. */
 export function stageTable(stages: readonly StageView[], style: Style, now: number): string[] {
@@ -44,6 +45,10 @@ export function stageTime({ status, since, duration_ms }: StageView, now: number
   return duration_ms === null ? "" : formatDuration(duration_ms);
 }
 
+/** How a run is named to a person: its id is the same everywhere, its number is quick to type. */
+export const runName = ({ run_id, run_number }: Pick<RunSummary, "run_id" | "run_number">): string =>
+  `${run_id} (number ${run_number})`;
+
 /** How long a run took, or has been going on. */
 export const runTime = ({ created_at, ended_at }: RunSummary, now: number): string =>
   formatDuration(Math.max(0, (ended_at === null ? now : Date.parse(ended_at)) - Date.parse(created_at)));
@@ -54,5 +59,47 @@ export function bundleLines(stages: readonly StageView[]): string[] {
     const written = stage.execs.findLast(({ manifest_sha256 }) => manifest_sha256 !== null);
     return written === undefined ? [] : [`${stage.stage_id}/${written.exec_id}`];
   });
-  return rows.length <= BUNDLES_MAX ? rows : [...rows.slice(0, BUNDLES_MAX), `… and ${rows.length - BUNDLES_MAX} more`];
+  return atMost(LINES_MAX, rows);
+}
+
+/** What people answered, in the order of the stages: `ship-it  approve (gate) by ada, 2026-11-25 10:00:00: go`. */
+export function decisionLines(stages: readonly StageView[]): string[] {
+  const rows = stages.flatMap(({ stage_id, decisions }) =>
+    decisions.map(({ decision, subject, by, at, note }) => [
+      stage_id,
+      `${decision} (${subject}) by ${oneLine(by.name)}, ${localTime(at)}${note === "" ? "" : `: ${oneLine(note)}`}`,
+    ]),
+  );
+  return atMost(LINES_MAX, columns(rows));
+}
+
+/** What stages handed on: `sum  total=110961`. */
+export function outputLines(stages: readonly StageView[]): string[] {
+  const rows = stages.flatMap(({ stage_id, outputs }) =>
+    Object.entries(outputs).map(([name, value]) => [stage_id, fit(`${name}=${oneLine(value)}`, NOTE_COLUMNS)]),
+  );
+  return atMost(LINES_MAX, columns(rows));
+}
+
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const first = Math.max(0, ...rows.map(([cell = ""]) => width(cell)));
+  return rows.map(([cell = "", rest = ""]) => `${padEnd(cell, first)}  ${rest}`);
+}
+
+const atMost = (lines_max: number, lines: readonly string[]): string[] =>
+  lines.length <= lines_max ? [...lines] : [...lines.slice(0, lines_max), `… and ${lines.length - lines_max} more`];
+
+/** In the person's own time zone, to the second. */
+export function localTime(rfc3339: string): string {
+  const at = new Date(rfc3339);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+/** `3/12`: settled stages of all stages. */
+export function settledOf(counts: RunSummary["counts"]): string {
+  const sum = (statuses: readonly string[]): number =>
+    statuses.reduce((total, status) => total + (counts[status] ?? 0), 0);
+  return `${sum(["succeeded", "failed", "skipped", "cancelled"])}/${sum(Object.keys(counts))}`;
 }

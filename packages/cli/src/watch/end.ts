@@ -1,7 +1,7 @@
 import { type ExecView, type ExitName, logName, type RunView, type StageView } from "orchestrator-core";
 import { type Context, say } from "../context.ts";
 import { readTail } from "../daemon/file.ts";
-import { bundleLines, runTime, stageTable } from "../render/run.ts";
+import { bundleLines, runName, runTime, stageTable } from "../render/run.ts";
 import { paintStatus } from "../render/style.ts";
 import { plural, safe } from "../render/text.ts";
 import type { Host } from "./host.ts";
@@ -36,7 +36,7 @@ export async function showEnd(context: Context, host: Host, view: RunView): Prom
   if (failed.length > FAILURES_SHOWN)
     lines.push(`… and ${plural(failed.length - FAILURES_SHOWN, "failed stage")} more`, "");
 
-  lines.push(`run ${run.run_id} ${paintStatus(out_style, run.status)} after ${runTime(run, now)}`);
+  lines.push(`run ${runName(run)} ${paintStatus(out_style, run.status)} after ${runTime(run, now)}`);
   const bundles = bundleLines(stages);
   if (bundles.length > 0) {
     lines.push(`bundles in ${context.state_shown}/runs/${run.run_id}/`, ...bundles.map((line) => `  ${line}`));

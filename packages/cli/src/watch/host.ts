@@ -101,7 +101,7 @@ export async function openHost(context: Context, options: AgentOptions): Promise
       if (Date.now() > until || (findDaemon(context.state) === null && attached.found?.owner !== "up")) break;
       await sleep(100);
     }
-    options.say("the daemon is gone; this command goes on in its place");
+    options.say("the daemon is gone; this command goes on in its place, with all open runs");
     attached = await own();
   };
 

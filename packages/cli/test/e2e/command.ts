@@ -72,4 +72,4 @@ export async function withState(use: (state: string) => Promise<void>): Promise<
 }
 
 /** The run's id from what `run` said first. */
-export const runIdOf = (err: string): string => /^run ([0-9A-Z]{26})$/m.exec(err)![1]!;
+export const runIdOf = (err: string): string => /^run ([0-9A-Z]{26}) \(number [0-9]+\)$/m.exec(err)![1]!;

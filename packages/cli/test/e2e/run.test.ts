@@ -31,7 +31,7 @@ test("a run ends with a table, the places of its bundles and the command that ve
     expect(err).toMatch(/greet +succeeded/);
     expect(out).toMatch(/^STAGE +STATUS +TIME +ATTEMPTS\b/);
     const run_id = runIdOf(err);
-    expect(out).toContain(`run ${run_id} succeeded after`);
+    expect(out).toContain(`run ${run_id} (number 1) succeeded after`);
     expect(out).toContain(`bundles in ${state}/runs/${run_id}/`);
     expect(out).toContain(`verify them: orchestrator verify ${run_id}`);
   });
@@ -54,7 +54,7 @@ test("--json gives each event on a line, in order, and the result on the last", 
 test("--quiet says nothing on the way", async () => {
   await withState(async (state) => {
     const { err } = await command(state, "run", "examples/hello.yaml", "--quiet");
-    expect(err).toMatch(/^run [0-9A-Z]{26}\n$/);
+    expect(err).toMatch(/^run [0-9A-Z]{26} \(number 1\)\n$/);
   });
 });
 
@@ -98,6 +98,9 @@ test("a gate ends the command with exit code 4 and the exact line to type; appro
     const went_on = await command(state, "run", "--continue", run_id);
     expect(went_on.code, went_on.err).toBe(0);
     expect(went_on.out).toMatch(/publish +succeeded/);
+    expect((await command(state, "show", run_id)).out).toMatch(
+      /^decisions\n {2}ship-it {2}approve \(gate\) by operator, [-0-9: ]+: looks good$/m,
+    );
   });
 });
 
@@ -126,7 +129,7 @@ test("Ctrl-C cancels the run, ends its commands and waits for both", async () =>
     expect(code, err).toBe(1);
     expect(err).toContain("cancelling the run");
     expect(out).toMatch(/long +cancelled/);
-    expect(out).toMatch(/run [0-9A-Z]{26} cancelled/);
+    expect(out).toMatch(/run [0-9A-Z]{26} \(number 1\) cancelled/);
     const pid = Number((await command(state, "logs", "latest", "long")).out);
     if (pid > 0) expect(alive(pid)).toBe(false);
   });
@@ -150,6 +153,34 @@ test("a second Ctrl-C does not wait for a command that will not end, and leaves 
     const pid = Number(logs.written.out);
     for (let i = 0; i < 100 && alive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 100));
     expect(alive(pid)).toBe(false);
+  });
+});
+
+test("logs -f beside a run that owns the daemon prints everything and ends well with it", async () => {
+  await withState(async (state) => {
+    const lines = "let n = 0; setInterval(() => { console.log(`line ${++n}`); if (n === 40) process.exit(); }, 50)";
+    const running = start(state, ["run", workflow(state, { talk: { exec: [["node", "-e", lines]] } })]);
+    await running.says(/talk +running/);
+    const followers = [1, 2, 3].map(() => start(state, ["logs", "latest", "-f"]));
+    expect((await running.ended).code).toBe(0);
+    for (const { ended } of followers) {
+      const { code, out, err } = await ended;
+      expect(code, err).toBe(0);
+      expect(out).toBe(Array.from({ length: 40 }, (_, i) => `line ${i + 1}\n`).join(""));
+    }
+  });
+});
+
+test("logs -f of a run whose command was killed prints what is there and says that nothing more will come", async () => {
+  await withState(async (state) => {
+    const running = start(state, ["run", workflow(state, { long: { exec: [sleeper()] } })]);
+    await running.says(/long +running/);
+    const logs = start(state, ["logs", "latest", "-f"]);
+    await new Promise<void>((resolve) => logs.child.stdout!.once("data", () => resolve()));
+    running.child.kill("SIGKILL");
+    const { code, err } = await logs.ended;
+    expect(code, err).toBe(0);
+    expect(err).toContain("no daemon is running, so nothing more will come; the run is running");
   });
 });
 
@@ -212,5 +243,36 @@ test("a workspace outside of the current directory can be named", async () => {
     const file = workflow(state, { where: { exec: [["node", "-p", "process.cwd()"]] } });
     expect((await command(state, "run", file, "--workspace", workspace)).code).toBe(0);
     expect((await command(state, "logs", "latest", "where")).out).toBe(`${workspace}\n`);
+  });
+});
+
+test("a run is named by its number or the end of its id as well", async () => {
+  await withState(async (state) => {
+    const run_id = runIdOf((await command(state, "run", "examples/hello.yaml")).err);
+    expect((await command(state, "ls")).out).toMatch(new RegExp(`^NUMBER +RUN .*\\n +1 +${run_id} +hello`));
+    for (const name of ["1", "#1", run_id.slice(-5), run_id.slice(0, 12).toLowerCase()]) {
+      expect((await command(state, "show", name)).out).toContain(`${run_id} (number 1)`);
+    }
+    expect((await command(state, "verify", "1")).code).toBe(0);
+    const unknown = await command(state, "why", "2", "greet");
+    expect(unknown.code).toBe(5);
+    expect(unknown.err).toContain("a run is named by its number (12), its id,");
+  });
+});
+
+test("a run that was left open goes on beside a new one, which says so, and what stays open at the end", async () => {
+  await withState(async (state) => {
+    const stages = { first: { exec: [sleeper()] }, second: { requires: ["first"], exec: [["node", "-v"]] } };
+    const left = start(state, ["run", workflow(state, stages), "--slots", "1"]);
+    await left.says(/first +running/);
+    const left_id = runIdOf(left.written.err);
+    left.child.kill("SIGKILL");
+    await left.ended;
+    const { code, err } = await command(state, "run", "examples/hello.yaml", "--slots", "2");
+    expect(code, err).toBe(0);
+    expect(err).toContain("1 other run was left open");
+    expect(err).toContain(`  run ${left_id} (number 1) test, 0/2 stages settled\n`);
+    expect(err).toContain(`go on: orchestrator run --continue ${left_id}`);
+    expect((await command(state, "cancel", left_id)).code).toBe(0);
   });
 });

@@ -1,6 +1,10 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { processStart } from "orchestrator-daemon/state";
 import { expect, test } from "vitest";
+import { repository } from "../fixtures.ts";
 import { command, start, withState } from "./command.ts";
 
 const LISTEN = ["--listen", "127.0.0.1:0"];
@@ -22,7 +26,11 @@ test("with `up` running, run only submits and watches, --detach prints the id, a
     expect((await command(state, "run", "--continue", run_id)).code).toBe(0);
 
     expect((await command(state, "up", ...LISTEN)).code).toBe(6);
-    expect((await command(state, "stop")).code).toBe(0);
+    const stopped = await command(state, "stop");
+    expect(stopped.code, stopped.err).toBe(0);
+    expect(stopped.out).toContain("and `orchestrator up`\n");
+    // gone already, not about to go
+    expect(processStart(up.child.pid!)).toBeNull();
     expect((await up.ended).code, up.written.err).toBe(0);
     expect((await command(state, "stop")).code).toBe(7);
   });
@@ -42,6 +50,39 @@ test("`up` brings a killed daemon back, and a run that was being watched comes t
     expect((await up.ended).code).toBe(0);
   });
 });
+
+test("`up` waits for a command that has the state directory for a moment, and commands wait for `up`", async () => {
+  await withState(async (state) => {
+    const holder = await holdState(state);
+    const up = start(state, ["up", ...LISTEN]);
+    await up.says(`another command (process ${holder.pid}) has the state directory open for a moment`);
+    holder.stdin!.end();
+    await up.says("1 agent with");
+
+    process.kill(daemonPid(state), "SIGKILL");
+    const listed = await command(state, "ls");
+    expect(listed.code, listed.err).toBe(0);
+    expect((JSON.parse(readFileSync(join(state, "daemon.json"), "utf8")) as { owner: string }).owner).toBe("up");
+    expect((await command(state, "stop")).code).toBe(0);
+    expect((await up.ended).code, up.written.err).toBe(0);
+  });
+});
+
+/** A process that has the state directory as a short command has it, until its stdin ends. */
+async function holdState(state: string): Promise<ChildProcess> {
+  const daemon = join(repository, "packages", "daemon", "dist", "index.js");
+  const options = { state, workspace_roots: [repository], owner: "command", log: null };
+  const code = `
+    const { openDaemon } = await import(${JSON.stringify(daemon)});
+    const daemon = await openDaemon(${JSON.stringify(options)});
+    console.log("open");
+    for await (const _ of process.stdin);
+    await daemon.close();
+    process.exit();`;
+  const holder = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["pipe", "pipe", "inherit"] });
+  await once(holder.stdout, "data");
+  return holder;
+}
 
 test("a daemon that cannot start is not started again and again", async () => {
   await withState(async (state) => {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { bundleLines, stageTable } from "../../src/render/run.ts";
+import { bundleLines, decisionLines, localTime, outputLines, stageTable } from "../../src/render/run.ts";
 import { style } from "../../src/render/style.ts";
 import { failedCommand } from "../../src/watch/end.ts";
-import { BEGAN_MS, stageView } from "../fixtures.ts";
+import { BEGAN_MS, DIGEST, stageView } from "../fixtures.ts";
 
 const lines = (stages: Parameters<typeof stageTable>[0]) => stageTable(stages, style(false), BEGAN_MS);
 
@@ -27,6 +27,35 @@ test("the table of a large run shows what did not succeed and counts the rest", 
   const [, failed, rest] = lines([...many, stageView("last", { status: "failed", reason: "exit_non_zero" })]);
   expect(failed).toMatch(/^last +failed/);
   expect(rest).toBe("… and 500 more; 500 stages succeeded");
+});
+
+test("decisions say who answered what, to which question, when and why", () => {
+  const decision = {
+    subject: "gate",
+    decision: "approve",
+    digest: DIGEST,
+    by: { role: "operator", name: "ada" },
+    note: "looks\ngood",
+    at: "2026-11-22T10:00:00.000Z",
+  };
+  const stages = [
+    stageView("build"),
+    stageView("ship-it", { decisions: [decision] }),
+    stageView("go", { decisions: [{ ...decision, note: "" }] }),
+  ];
+  const at = localTime(decision.at);
+  expect(decisionLines(stages)).toEqual([
+    `ship-it  approve (gate) by ada, ${at}: looks good`,
+    `go       approve (gate) by ada, ${at}`,
+  ]);
+});
+
+test("outputs are shown by their stages, each on one line, and not more than fit", () => {
+  const many = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`name_${i}`, "x"]));
+  const stages = [stageView("sum", { outputs: { total: "110961", text: `a\u001b[31m${"b".repeat(200)}` } })];
+  expect(outputLines(stages)[0]).toBe("sum  total=110961");
+  expect(outputLines(stages)[1]).toMatch(/^sum {2}text=a\\x1b\[31mb+…$/);
+  expect(outputLines([stageView("a", { outputs: many })]).at(-1)).toBe("… and 5 more");
 });
 
 test("a stage without a published bundle has no place to show", () => {

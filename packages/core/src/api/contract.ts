@@ -64,6 +64,21 @@ export const ExecViewSchema = Type.Object(
 );
 export type ExecView = Static<typeof ExecViewSchema>;
 
+/** What a person answered to a question of a stage. */
+export const DecisionViewSchema = Type.Object(
+  {
+    subject: Type.String(),
+    decision: Type.String(),
+    /** Of what was asked. */
+    digest: Digest,
+    by: ActorSchema,
+    note: Type.String(),
+    at: Type.String(),
+  },
+  closed,
+);
+export type DecisionView = Static<typeof DecisionViewSchema>;
+
 export const StageViewSchema = Type.Object(
   {
     stage_id: Type.String(),
@@ -77,6 +92,8 @@ export const StageViewSchema = Type.Object(
     attempt: Type.Integer(),
     /** What a person is asked, with the digest that the answer must name. */
     question: Nullable(Type.Object({ subject: Type.String(), digest: Digest, message: Type.String() }, closed)),
+    /** The answers that hold: what released its commands, and the last one where that is another. */
+    decisions: Type.Array(DecisionViewSchema),
     since: Nullable(Type.String()),
     duration_ms: Nullable(Type.Integer()),
     outputs: Outputs,
@@ -324,11 +341,13 @@ export const routes = {
     method: "GET",
     path: "/v1/runs",
     roles: people,
-    summary: "Runs, newest first. `next` is the cursor of the next page.",
+    summary: "Runs, newest first; with `status=open` those that have not ended. `next` is the cursor of the next page.",
     query: Type.Object(
       {
         cursor: Type.Optional(Type.Integer({ minimum: 1 })),
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+        /** `open`: those that have not ended. Left out: all. */
+        status: Type.Optional(Type.Literal("open")),
       },
       closed,
     ),

@@ -1,4 +1,4 @@
-import type { ExecView, RunSummary, RunView, StageView } from "../api/contract.ts";
+import type { DecisionView, ExecView, RunSummary, RunView, StageView } from "../api/contract.ts";
 import { bundlePath } from "../bundle/manifest.ts";
 import { rfc3339 } from "../ports.ts";
 import { unreachable } from "../result.ts";
@@ -50,6 +50,7 @@ export function stageView(run: Run, number: number): StageView {
     exec_digest,
     attempt: stage.jobs.length,
     question: questionOf(run, stage),
+    decisions: decisionsOf(stage),
     since: timeOf(stage),
     duration_ms: last?.end && "result" in last.end ? last.end.result.duration_ms : null,
     outputs: state.status === "succeeded" ? state.outputs : {},
@@ -107,6 +108,14 @@ function questionOf(run: Run, stage: StageRun): StageView["question"] {
     default:
       return unreachable(subject);
   }
+}
+
+/** The word that released its commands stays when another question follows, so there may be two. */
+function decisionsOf({ released, approval }: StageRun): DecisionView[] {
+  const both = released === approval ? [approval] : [released, approval];
+  return both
+    .filter((one) => one !== null)
+    .map(({ subject, decision, digest, by, note, at }) => ({ subject, decision, digest, by, note, at: rfc3339(at) }));
 }
 
 function execView(run_id: string, stage_id: string, exec: Exec): ExecView {

@@ -4,8 +4,9 @@ import {
   type ExecReport,
   MemoryRun,
   questionDigest,
-  shownStatus,
   type Recorded,
+  shownStatus,
+  stageView,
   why,
 } from "orchestrator-core";
 import { describe, expect, test } from "vitest";
@@ -244,6 +245,10 @@ test("commands that a person released stay released when a lost exec of them was
   world.act({ ...said, subject: "lost_lease", decision: "retry", digest: lost });
   expect(world.status("a")).toBe("queued");
   expect(world.run.stage(0).released).toMatchObject({ subject: "exec", digest });
+  expect(stageView(world.run, 0).decisions).toEqual([
+    { subject: "exec", decision: "approve", digest, by: operator, note: "", at: "1970-01-01T00:00:01.000Z" },
+    { subject: "lost_lease", decision: "retry", digest: lost, by: operator, note: "", at: "1970-01-01T00:00:01.000Z" },
+  ]);
 });
 
 test("an exec that its agent ended since the lease was over is a lost lease with its bundle, and no failure (seed 4)", () => {

@@ -29,7 +29,8 @@ export function makeHandlers(owner: Owner, options: HandlerOptions): Handlers {
   return {
     submitRun: async ({ body }, { actor, idempotency_key }) =>
       owner.submit(readSubmission(body, actor, idempotency_key, options.workspace_roots)),
-    listRuns: async ({ query }) => owner.list(query.cursor, query.limit ?? 50),
+    listRuns: async ({ query: { status, cursor, limit = 50 } }) =>
+      status === "open" ? owner.listOpen(cursor, limit) : owner.list(cursor, limit),
     showRun: async ({ params }) => owner.show(params.run_id),
     showWorkflow: async ({ params }) => owner.showWorkflow(params.digest),
     why: async ({ params }) => owner.why(params.run_id, params.stage_id),

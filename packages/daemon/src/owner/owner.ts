@@ -272,6 +272,17 @@ export class Owner {
     return { runs, next: high >= 1 ? high + 1 : null };
   }
 
+  /** The same of the runs that have not ended: all of them are in memory. */
+  async listOpen(cursor: number | undefined, limit: number): Promise<{ runs: RunSummary[]; next: number | null }> {
+    const open = [...this.#runs.values()]
+      .map(runSummary)
+      .filter(({ run_number, ended_at }) => ended_at === null && (cursor === undefined || run_number < cursor))
+      .sort((a, b) => b.run_number - a.run_number);
+    const runs = open.slice(0, limit);
+    await this.#committer.barrier();
+    return { runs, next: open.length > limit ? runs.at(-1)!.run_number : null };
+  }
+
   #summaryOf(record: RunRecord): RunSummary {
     const { by_role, by_name, created_at, ended_at, projected_seq: _, status, ...rest } = record;
     const shown = this.#shelf.isQuarantined(record.run_id) ? "quarantined" : status;

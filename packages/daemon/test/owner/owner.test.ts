@@ -466,6 +466,11 @@ describe("the records", () => {
     const third = await world.owner.list(second.next!, 2);
     expect([...second.runs, ...third.runs].map((run) => run.run_id)).toEqual(ids.slice(2));
     expect(third.next).toBeNull();
+
+    const open = await world.owner.listOpen(undefined, 1);
+    const rest = await world.owner.listOpen(open.next!, 1);
+    expect([...open.runs, ...rest.runs].map((run) => run.run_id)).toEqual(ids.slice(0, 2));
+    expect(rest.next).toBeNull();
   });
 });
 
