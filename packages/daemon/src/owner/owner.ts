@@ -274,7 +274,7 @@ export class Owner {
 
   /** The same of the runs that have not ended: all of them are in memory. */
   async listOpen(cursor: number | undefined, limit: number): Promise<{ runs: RunSummary[]; next: number | null }> {
-    const open = [...this.#runs.values()]
+    const open = [...this.#shelf.active.values()]
       .map(runSummary)
       .filter(({ run_number, ended_at }) => ended_at === null && (cursor === undefined || run_number < cursor))
       .sort((a, b) => b.run_number - a.run_number);
