@@ -85,7 +85,8 @@ describe.each(sections)("%s", (heading, schema) => {
     for (const { key, required, fallback } of rows) {
       expect(required, key).toBe(schema!.required?.includes(key) ?? false);
       const of_schema = schema!.properties![key]!.default;
-      if (of_schema !== undefined) expect(fallback, key).toBe(String(of_schema));
+      if (of_schema !== undefined)
+        expect(fallback, key).toBe(typeof of_schema === "string" ? of_schema : JSON.stringify(of_schema));
     }
   });
 

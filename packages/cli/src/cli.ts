@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type ExitName, exitCode } from "orchestrator-core";
-import { type Context, type GlobalOptions, makeContext, STATE_DEFAULT } from "./context.ts";
+import { type Context, type GlobalOptions, makeContext, programWords, STATE_DEFAULT } from "./context.ts";
 import type { Io } from "./io.ts";
 import { showFailure } from "./render/problem.ts";
 import { ourVersion } from "./version.ts";
@@ -28,6 +28,8 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
   }
 }
 
+const RUN_HELP = "\nRUN is a run's number, its id, at least 4 characters of the id's end or beginning, or `latest`.";
+
 type Run<T extends unknown[]> = (context: Context, ...words: T) => Promise<ExitName>;
 
 /**
@@ -50,6 +52,7 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
       }
     };
 
+  const called = programWords(env).join(" ");
   const program = new Command("orchestrator")
     .description("Runs graphs of real commands on machines you own, and proves afterwards what ran.")
     .version(ourVersion(), "--version", "print the version")
@@ -65,11 +68,13 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .showHelpAfterError("  hint: orchestrator --help, or orchestrator COMMAND --help")
+    .showHelpAfterError(`  hint: ${called} help, or ${called} help COMMAND`)
     .exitOverride();
-  const command = (usage: string, description: string): Command =>
+  const command = (usage: string, description: string): Command => {
     // settings like exitOverride are inherited from the program
-    program.command(usage).description(description);
+    const made = program.command(usage).description(description);
+    return /^run |<run/.test(usage) ? made.addHelpText("after", RUN_HELP) : made;
+  };
 
   command("run [file]", "run a workflow and watch it to its end")
     .option("--continue <run>", "go on with a run instead")
@@ -151,10 +156,7 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
     action(async () => (await import("./commands/restore.ts")).restore),
   );
   command("version", "print the version").action(action(async () => (await import("./commands/version.ts")).version));
-  return program.addHelpText(
-    "after",
-    "\nRUN is a run's number, its id, at least 4 characters of the id's end or beginning, or `latest`.",
-  );
+  return program.addHelpText("after", RUN_HELP);
 }
 
 function positive(text: string): number {

@@ -19,6 +19,8 @@ export interface Context {
   readonly err_style: Style;
   /** A command line that the person can type as it stands. */
   commandLine(...words: readonly string[]): string;
+  /** The command lines in a text that daemon or core wrote, as this person can type them. */
+  typed(text: string): string;
 }
 
 export interface GlobalOptions {
@@ -31,9 +33,10 @@ export const STATE_DEFAULT = ".orchestrator";
 
 export function makeContext(options: GlobalOptions, { io, env, cwd }: Pick<Context, "io" | "env" | "cwd">): Context {
   const colour = !env.NO_COLOR && env.TERM !== "dumb";
-  // `npx --no orchestrator …` is how a checkout is used: what we print must then work the same way
-  const program = env.npm_command === "exec" ? ["npx", "--no", "orchestrator"] : ["orchestrator"];
+  const program = programWords(env);
   const same_state = options.state === (env.ORCHESTRATOR_STATE || STATE_DEFAULT);
+  const commandLine: Context["commandLine"] = (...words) =>
+    [...program, ...words, ...(same_state ? [] : ["--state", options.state])].map(shellWord).join(" ");
   return {
     io,
     env,
@@ -44,10 +47,22 @@ export function makeContext(options: GlobalOptions, { io, env, cwd }: Pick<Conte
     quiet: options.quiet ?? false,
     out_style: style(colour && io.out_tty),
     err_style: style(colour && io.err_tty),
-    commandLine: (...words) =>
-      [...program, ...words, ...(same_state ? [] : ["--state", options.state])].map(shellWord).join(" "),
+    commandLine,
+    // a word after ours is a command only where a command line begins; what follows it stays as it stands
+    typed: (text) =>
+      text.replace(/(^|: |`)orchestrator ([a-z]+)/g, (_, before: string, name: string) => {
+        const line = [...program, name].join(" ");
+        return `${before}${same_state ? line : `${line} --state ${shellWord(options.state)}`}`;
+      }),
   };
 }
+
+/**
+ * `npx --no orchestrator …` is how a checkout is used: what we print must then work the same way. `npx` takes options
+ * for itself up to the first word after the program, so help is `help` and not an option.
+ */
+export const programWords = (env: Context["env"]): readonly string[] =>
+  env.npm_command === "exec" ? ["npx", "--no", "orchestrator"] : ["orchestrator"];
 
 /** A line for people on `err`. */
 export function say(context: Context, text: string): void {

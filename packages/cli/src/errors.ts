@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from "node:util";
 import { type ExitName, NoAnswer, type Problem, ProblemError, exitCode, problemCodes } from "orchestrator-core";
 
 /** A command cannot go on, for a reason of the command line's own: everything else is a `ProblemError`. */
@@ -42,8 +43,10 @@ export function failureOf(error: unknown): Failure {
     };
   }
   if (isOfTheSystem(error)) {
-    const message = `${error.syscall} ${error.path ?? ""} failed: ${error.code}`;
-    const hint = "can this user write to the directory, and is there room on the disk?";
+    const [, text] = getSystemErrorMap().get(error.errno ?? 0) ?? ["", error.code ?? "unknown"];
+    const message = `${[error.syscall, error.path].filter((word) => word !== undefined).join(" ")}: ${text}`;
+    const hint =
+      SYSTEM_HINTS[error.code ?? ""] ?? "can this user write to the directory, and is there room on the disk?";
     return { exit: exitCode("store_unusable"), problems: [{ code: null, message, hint }] };
   }
   const [message, trace] = error instanceof Error ? [error.message, error.stack ?? ""] : [String(error), ""];
@@ -53,6 +56,16 @@ export function failureOf(error: unknown): Failure {
     trace,
   };
 }
+
+const NOT_ALLOWED = "this user may not: go to a directory of your own, or name another state directory with --state";
+const SYSTEM_HINTS: Readonly<Record<string, string>> = {
+  EACCES: NOT_ALLOWED,
+  EPERM: NOT_ALLOWED,
+  EROFS: NOT_ALLOWED,
+  ENOENT: "is the path written right, and is its directory there?",
+  ENOSPC: "make room on the disk, then try again",
+  EDQUOT: "make room on the disk, then try again",
+};
 
 /** What the operating system refused: a full disk, a directory of somebody else. */
 const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException =>

@@ -1,6 +1,13 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { judgeWorkflow, type ParsedWorkflow, parseWorkflowText, type Problem, ProblemError } from "orchestrator-core";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import {
+  judgeWorkflow,
+  type ParsedWorkflow,
+  parseWorkflowText,
+  type Problem,
+  ProblemError,
+  suggest,
+} from "orchestrator-core";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 
@@ -40,8 +47,39 @@ function readText(context: Context, file: string): string {
     return readFileSync(file === "-" ? 0 : resolve(context.cwd, file), "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") throw new CommandError("not_found", `there is no file ${file}`);
-    if (code === "EISDIR") throw new CommandError("not_found", `${file} is a directory, not a workflow file`);
+    if (code === "ENOENT") throw new CommandError("not_found", `there is no file ${file}`, nearFile(context, file));
+    if (code === "EISDIR")
+      throw new CommandError("not_found", `${file} is a directory, not a workflow file`, filesIn(context, file));
     throw new CommandError("not_found", `${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** What the person may have meant: a file of nearly this name, or nearly this directory. */
+function nearFile(context: Context, file: string): string | null {
+  const words = file.split("/");
+  const found: string[] = [];
+  for (const word of words) {
+    const names = namesIn(resolve(context.cwd, found.join("/") || (file.startsWith("/") ? "/" : ".")));
+    const name = word === "" || word === "." || word === ".." || names.includes(word) ? word : suggest(word, names);
+    if (name === null) return null;
+    found.push(name);
+  }
+  return `did you mean ${found.join("/")}?`;
+}
+
+const FILES_SHOWN_MAX = 5;
+
+function filesIn(context: Context, directory: string): string | null {
+  const files = namesIn(resolve(context.cwd, directory)).filter((name) => /\.(ya?ml|json)$/.test(name));
+  if (files.length === 0) return null;
+  const shown = files.slice(0, FILES_SHOWN_MAX).map((name) => join(directory, name));
+  return `it holds ${shown.join(", ")}${files.length > FILES_SHOWN_MAX ? " …" : ""}`;
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch {
+    return [];
   }
 }

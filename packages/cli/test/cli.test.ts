@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCli } from "../src/cli.ts";
+import { makeContext } from "../src/context.ts";
+import { failureOf } from "../src/errors.ts";
 import { fakeIo, repository } from "./fixtures.ts";
 
 let dir = "";
@@ -103,6 +105,45 @@ test("a file that does not exist ends with exit code 5", async () => {
   const { code, err } = await cli("validate", "nowhere.yaml");
   expect(code).toBe(5);
   expect(err).toBe("error: there is no file nowhere.yaml\n");
+});
+
+test("a slip in a file's or a directory's name is named, and what a directory holds", async () => {
+  mkdirSync(join(dir, "flows"));
+  writeFileSync(join(dir, "flows", "build.yaml"), "");
+  expect((await cli("validate", "flwos/biuld.yaml")).err).toContain("  hint: did you mean flows/build.yaml?\n");
+  expect((await cli("run", "flows")).err).toContain("  hint: it holds flows/build.yaml\n");
+});
+
+test("a file that is no YAML shows its first slips, and not what follows from them", async () => {
+  const { err } = await cli("validate", join(repository, "README.md"));
+  expect(err.match(/^error\[yaml-syntax\]/gm)).toHaveLength(3);
+  expect(err).toMatch(/^… and [0-9]+ places more that cannot be read, which may follow from these$/m);
+});
+
+test("a workspace that is not there is refused before anything is made", async () => {
+  const { code, err } = await cli("run", join(repository, "examples", "hello.yaml"), "--workspace", "nowhere");
+  expect(code).toBe(3);
+  expect(err).toContain("error[workspace-missing]: the workspace nowhere is not a directory");
+  expect(existsSync(join(dir, ".orchestrator"))).toBe(false);
+});
+
+test("what the operating system refuses is said in words, with what to do", () => {
+  const refused = Object.assign(new Error("no"), { syscall: "mkdir", path: "/x", code: "EACCES", errno: -13 });
+  expect(failureOf(refused)).toMatchObject({
+    exit: 75,
+    problems: [{ message: "mkdir /x: permission denied", hint: expect.stringContaining("--state") as string }],
+  });
+});
+
+test("command lines in hints are those that this person can type", () => {
+  const typed = (env: Record<string, string>, state: string) =>
+    makeContext({ state }, { io: fakeIo(), env, cwd: "/" }).typed("see it: orchestrator ls, or `orchestrator why 1 a`");
+  expect(typed({ npm_command: "exec" }, ".orchestrator")).toBe(
+    "see it: npx --no orchestrator ls, or `npx --no orchestrator why 1 a`",
+  );
+  expect(typed({}, "else where")).toBe(
+    "see it: orchestrator ls --state 'else where', or `orchestrator why --state 'else where' 1 a`",
+  );
 });
 
 test("plan shows each command with its verdict, and the digests, and never the value of a variable", async () => {

@@ -2,7 +2,9 @@ import type { ExitName, RunView } from "orchestrator-core";
 import { type Context, emitJson, say } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
+import { stageOf } from "../daemon/find-stage.ts";
 import { problemError, usageError } from "../errors.ts";
+import { oneLine } from "../render/text.ts";
 import { answerLines, type AskingStage, asking, type Decision, decide, questionText } from "../watch/question.ts";
 
 export interface DecideOptions {
@@ -10,6 +12,14 @@ export interface DecideOptions {
   readonly all?: boolean;
   readonly as?: Decision;
 }
+
+const DONE: Readonly<Record<Decision, string>> = {
+  approve: "approved",
+  reject: "rejected",
+  retry: "runs again:",
+  mark_succeeded: "marked as succeeded:",
+  mark_failed: "marked as failed:",
+};
 
 /** Answers what a run asks: one stage's question, or all of them. */
 const answer = (
@@ -26,10 +36,12 @@ const answer = (
     const decided = [];
     for (const stage of stages) {
       const decision = decisionFor(context, verb, run_id, stage, options.as);
-      const text = await questionText(link, view, stage);
+      const [, ...commands] = await questionText(link, view, stage);
       const after = await decide(link, run_id, stage, decision, options.note ?? "");
       decided.push(after);
-      if (!context.json) context.io.out(`${decision}: ${text.join("\n")}\n`);
+      const { subject, message } = stage.question;
+      const said = `${DONE[decision]} ${stage.stage_id} (${subject}): ${oneLine(message)}`;
+      if (!context.json) context.io.out(`${[said, ...commands].join("\n")}\n`);
     }
     if (context.json) emitJson(context, { run_id, stages: decided });
     if (found === null) {
@@ -47,28 +59,25 @@ export const reject = (context: Context, wanted: string, stage_id: string | unde
 function chosen(
   context: Context,
   verb: string,
-  { run, stages }: RunView,
+  view: RunView,
   stage_id: string | undefined,
   { all }: DecideOptions,
 ): readonly AskingStage[] {
+  const { run, stages } = view;
   const open = asking(stages);
   if (stage_id !== undefined) {
-    const stage = stages.find((one) => one.stage_id === stage_id);
-    if (stage === undefined) {
-      throw problemError(
-        "stage-not-found",
-        `run ${run.run_id} has no stage \`${stage_id}\``,
-        `see its stages: ${context.commandLine("show", run.run_id)}`,
-      );
-    }
+    const stage = stageOf(context, view, stage_id);
     const asked = open.find((one) => one.stage_id === stage_id);
     if (asked === undefined) {
-      throw problemError("not-waiting", `stage \`${stage_id}\` does not wait for a person: it is ${stage.status}`);
+      throw problemError(
+        "not-waiting",
+        `stage \`${stage_id}\` does not wait for a person; its status is ${stage.status}`,
+      );
     }
     return [asked];
   }
   if (open.length === 0) {
-    throw problemError("not-waiting", `no stage of run ${run.run_id} waits for a person; the run is ${run.status}`);
+    throw problemError("not-waiting", `no stage of run ${run.run_id} waits for a person; its status is ${run.status}`);
   }
   if (open.length > 1 && all !== true) {
     const lines = open.map((one) => `\n      ${context.commandLine(verb, run.run_id, one.stage_id)}`).join("");

@@ -4,6 +4,7 @@ import { type Context, say } from "../context.ts";
 import { type Reach, withReach } from "../daemon/attach.ts";
 import { runEvents } from "../daemon/events.ts";
 import { findRun } from "../daemon/find-run.ts";
+import { stageOf } from "../daemon/find-stage.ts";
 import type { Link } from "../daemon/link.ts";
 import { problemError, usageError } from "../errors.ts";
 import { type LogLine, type LogSource, readLog, type Streams } from "../logs/log.ts";
@@ -50,16 +51,6 @@ export const logs = (
 
 const showRun = (reach: Reach, run_id: string): Promise<RunView> =>
   reach.talk((link) => link.call("showRun", { params: { run_id } }));
-
-function stageOf(context: Context, { run, stages }: RunView, stage_id: string): StageView {
-  const stage = stages.find((one) => one.stage_id === stage_id);
-  if (stage !== undefined) return stage;
-  throw problemError(
-    "stage-not-found",
-    `run ${run.run_id} has no stage \`${stage_id}\``,
-    `see its stages: ${context.commandLine("show", run.run_id)}`,
-  );
-}
 
 function execOf({ stage_id, execs }: StageView, wanted: string | undefined): ExecView | null {
   if (wanted === undefined) return execs.at(-1) ?? null;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import { type ExitName, ProblemError } from "orchestrator-core";
 import { findDaemon } from "orchestrator-daemon/state";
@@ -35,7 +35,7 @@ export async function run(context: Context, file: string | undefined, options: R
 async function submitAndWatch(context: Context, file: string, options: RunOptions): Promise<ExitName> {
   // before anything is started or stored
   const { document } = readWorkflow(context, file);
-  const workspace = resolve(context.cwd, options.workspace ?? ".");
+  const workspace = workspaceOf(context, options);
   const request = {
     body: { workflow: document, workspace },
   };
@@ -55,6 +55,15 @@ async function submitAndWatch(context: Context, file: string, options: RunOption
       });
     return { run_id, from_start: true };
   });
+}
+
+function workspaceOf(context: Context, { workspace = "." }: RunOptions): string {
+  const path = resolve(context.cwd, workspace);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    const hint = "give a directory that is there: commands work in it, and it is never created";
+    throw problemError("workspace-missing", `the workspace ${workspace} is not a directory`, hint);
+  }
+  return path;
 }
 
 /** What the daemon says of the workspace has a place in the request, which is none in the file. */
@@ -111,7 +120,10 @@ async function withHost(
     say: (text) => progress.say(text),
   }).finally(off);
   try {
-    if (early) return "interrupted";
+    if (early) {
+      progress.say("interrupted before there was a run: nothing was started");
+      return "interrupted";
+    }
     const { run_id, from_start } = await begin(host);
     const { run: summary } = await host.talk((link) => link.call("showRun", { params: { run_id } }));
     progress.say(`run ${runName(summary)}`);

@@ -10,7 +10,9 @@ import { visible } from "../quote.ts";
  */
 export function renderProblem(problem: Problem, file: string): string {
   const { code, message, place, hint } = problem;
-  const lines = [`error[${code}]: ${message}`];
+  const [first = "", ...rest] = message.trimEnd().split("\n");
+  // a database's message has several lines: indented, none of them begins like one of ours
+  const lines = [`error[${code}]: ${first}`, ...rest.map((line) => `      ${line}`)];
   if (place) {
     const position = place.line === undefined ? "" : `:${place.line}:${place.column ?? 1}`;
     lines.push(`  --> ${file}${position}${place.path === "" ? "" : `  ${place.path}`}`);

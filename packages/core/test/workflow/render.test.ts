@@ -23,3 +23,9 @@ test("what is not known is left out, and nothing of it steers a terminal", () =>
   );
   expect(renderProblem({ code: "cycle", message: "m" }, "f")).toBe("error[cycle]: m");
 });
+
+test("a message of several lines is indented, so that none of them passes for one of ours", () => {
+  expect(renderProblem({ code: "query-invalid", message: "no\n | SELEC\nerror: forged\n" }, "")).toBe(
+    "error[query-invalid]: no\n       | SELEC\n      error: forged",
+  );
+});
