@@ -6,6 +6,7 @@ import { AGENT_ID_PATTERN, exitCode, exitCodes, parseDuration, problemCodes, Pro
 import { startAgent } from "./agent.ts";
 import { optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
+import { KEEPER } from "./real/keeper.ts";
 import { version } from "./version.ts";
 
 interface Flags {
@@ -18,6 +19,7 @@ interface Flags {
   readonly parentStdin?: boolean;
   readonly grace: number;
   readonly drain: number;
+  readonly keeper: string;
   readonly log?: string;
 }
 
@@ -48,6 +50,13 @@ const program = new Command("orchestrator-agent")
       optionDefaults.drain_ms,
       "10s",
     ),
+  )
+  .addOption(
+    flag(
+      "--keeper <program>",
+      "KEEPER",
+      "holds commands, so that nothing outlives them or this agent; `none`: no keeper",
+    ).default(KEEPER, "the one that was built with this agent, if there is one"),
   )
   .addOption(flag("--log <file>", "LOG", "where to write the log, as NDJSON (default: stderr)"))
   .addOption(flag("--parent-stdin", "PARENT_STDIN", "end when stdin does: the process that holds it has gone"))
@@ -114,7 +123,7 @@ async function main(): Promise<number> {
       grace_ms: flags.grace,
       drain_ms: flags.drain,
     },
-    realPorts(log.line),
+    realPorts(log.line, flags.keeper === "none" ? null : flags.keeper),
   );
   process.on("SIGTERM", agent.stop).on("SIGINT", agent.stop);
   if (flags.parentStdin === true) {
