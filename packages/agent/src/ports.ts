@@ -65,9 +65,9 @@ export interface Started {
    * Ends whatever is left of it: SIGTERM, a grace, SIGKILL, and looks after it until nothing is left or we give up.
    * `grace` is asked again and again, since an impatient user may take it back.
    */
-  end(why: string, grace: () => number): Promise<Ending>;
+  readonly end: (why: string, grace: () => number) => Promise<Ending>;
   /** Its lease is over in so many milliseconds from now. */
-  extend(lease_ms: number): void;
+  readonly extend: (lease_ms: number) => void;
 }
 
 export type Ended =
