@@ -1,12 +1,11 @@
 // Compiles the keeper where there is a C compiler. Without one the agent starts its commands itself, and its manifests
-// say so (`supervisor: none`).
+// say so (`supervisor: none`). `node build.mjs [PROGRAM]`
 import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const source = join(import.meta.dirname, "keeper.c");
-const directory = join(import.meta.dirname, "..", "dist", "native");
-const program = join(directory, "orchestrator-keeper");
+const program = process.argv[2] ?? join(import.meta.dirname, "..", "dist", "native", "orchestrator-keeper");
 const draft = `${program}.${process.pid}`;
 
 function isUpToDate() {
@@ -16,7 +15,7 @@ function isUpToDate() {
 
 function build() {
   if (process.platform !== "linux") return "it needs Linux";
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(dirname(program), { recursive: true });
   const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra"];
   const cc = spawnSync(process.env.CC ?? "cc", [...flags, "-o", draft, source], { encoding: "utf8" });
   if (cc.error !== undefined) return cc.error.message;

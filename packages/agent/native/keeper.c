@@ -30,13 +30,14 @@
  * Events, to stdout, one line each, written whole:
  *   S id pid                                     started
  *   F id errno call                              not started; nothing more comes
- *   K id signal group why                        a process group was signalled for the first time. Why: a, it was asked
+ *   K id signal group why wall_ms                a process group was signalled for the first time. Why: a, it was asked
  *                                                for; b, left behind; l, the lease was over; k, the keeper had gone
  *   E id code signal user_ms system_ms rss_kb    the command itself has ended; code or signal is -1
  *   G id survivors                               nothing is left of it, but for so many; nothing more comes
  *   L id survivors                               its guard was killed; the keeper has ended the rest; nothing more comes
  *
- * Time is CLOCK_MONOTONIC, as with the agent and the daemon: a machine that slept has not lost its leases.
+ * Leases and graces are counted on CLOCK_MONOTONIC, as the agent and the daemon do: a machine that slept has not lost
+ * its leases.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -68,11 +69,13 @@ enum { FRAME_BYTES_MAX = 16 << 20, WRITE_BYTES_MAX = 2048 };
 static int children_fd;  /* a signalfd: a child changed */
 static int agent_files;  /* /proc/AGENT/fd, held open, so that it can only ever be this agent's */
 
-static int64_t now_ms(void) {
+static int64_t clock_ms(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
+
+static int64_t now_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
 
 static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -222,7 +225,8 @@ static size_t signal_all(int signal, uint32_t id, char why) {
     if (!p->beneath || !p->alive) continue;
     /* a child that we forked a moment ago is still in our own group */
     bool sent = kill(p->group == own ? p->pid : -p->group, signal) == 0;
-    if (sent && why != 0 && is_news(signal, p->group)) say("K %u %d %d %c\n", id, signal, p->group, why);
+    if (sent && why != 0 && is_news(signal, p->group))
+      say("K %u %d %d %c %lld\n", id, signal, p->group, why, (long long)clock_ms(CLOCK_REALTIME));
   }
   return living;
 }

@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { rfc3339 } from "orchestrator-core";
 import { endUnkept } from "../exec/ending.ts";
 import { pause } from "../link.ts";
+import { times } from "../options.ts";
 import type { Ended, Ending, Processes, StartCommand, Started } from "../ports.ts";
 import { realClock } from "./clock.ts";
 import { notStarted } from "./processes.ts";
@@ -68,11 +69,16 @@ export class KeeperLink {
   /** Of `grace` the guard has a number, so it is told when that has become less. */
   async #end(id: number, kept: Kept, why: string, grace: () => number): Promise<Ending> {
     kept.why = why;
+    const begun = realClock.now();
     for (let told = Infinity; this.#kept.has(id); ) {
       const grace_ms = grace();
       if (grace_ms < told) this.#say(END, id, grace_ms);
       told = Math.min(told, grace_ms);
       await Promise.race([kept.gone, pause(realClock, LOOK_MS)]);
+      if (realClock.now() > begun + told + ANSWER_MS && this.#kept.has(id)) {
+        kept.abandon({ started: true, exit: null, usage: null, cut: SILENT });
+        this.#forget(id, kept);
+      }
     }
     const ending = { signalled: kept.signalled, survivors: kept.survivors };
     if (!kept.abandoned) return ending;
@@ -119,7 +125,10 @@ const END = 2;
 const EXTEND = 3;
 /** How often an ending asks whether its grace was taken back. */
 const LOOK_MS = 50;
+/** Beyond the grace: a guard gives up sooner, unless somebody has stopped it. */
+const ANSWER_MS = times.kill_ms + 1_000;
 const LOST = "its keeper was lost, and it with it";
+const SILENT = "its keeper did not end it when told to";
 
 /** One command, as its keeper tells of it. */
 class Kept {
@@ -128,7 +137,7 @@ class Kept {
   why = "";
   known_pid: number | null = null;
   survivors = 0;
-  /** Keeper and guard are gone, and did not say that nothing is left. */
+  /** Keeper and guard are gone, or silent, and did not say that nothing is left. */
   abandoned = false;
   #cut: string | null = null;
   // each is set by its promise before anybody can call it
@@ -159,7 +168,7 @@ class Kept {
       case "K": {
         const asked = words[2] === "a" ? this.why : (REASONS[words[2] ?? ""] ?? "");
         if (words[2] === "l" || words[2] === "k") this.#cut ??= asked;
-        const at = rfc3339(realClock.wall());
+        const at = rfc3339(fourth);
         this.signalled.push({ signal: signalName(first), at, pgid: second, why: asked });
         return null;
       }

@@ -100,6 +100,21 @@ describe.skipIf(kept === null)("a tree that ignores SIGTERM, left its session an
 });
 
 describe.skipIf(kept === null)("a keeper", () => {
+  test("that somebody has stopped does not keep its agent waiting", async () => {
+    const { start } = makeYard();
+    const seconds = uniqueSleep();
+    const { pid, ended, end } = start(kept!, `sleep ${seconds} & setsid sleep ${seconds} & wait`);
+    await until(() => sleepers(seconds).length === 2);
+    const guard = parentOf((await pid)!);
+    process.kill(guard, "SIGSTOP");
+    const { signalled, survivors } = await end("because", () => 50);
+    expect(signalled.map(({ signal }) => signal)).toEqual(["SIGTERM", "SIGTERM"]);
+    expect(survivors).toBe(0);
+    expect(await ended).toMatchObject({ exit: null, cut: "its keeper did not end it when told to" });
+    expect(sleepers(seconds)).toEqual([]);
+    process.kill(guard, "SIGKILL");
+  });
+
   test("starts no shell for a file that the system does not take for a program", async () => {
     const { directory, program, start } = makeYard();
     const file = program(`touch ${join(directory, "a-shell-was-here")}\n`);

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -177,6 +178,21 @@ const children = (parent: number): number[] =>
         return false;
       }
     });
+
+test("without a C compiler the build says so in one line, goes on, and there is no keeper", () => {
+  const { directory } = makeYard();
+  const build = join(import.meta.dirname, "..", "..", "native", "build.mjs");
+  const program = join(directory, "built", "keeper");
+  const run = (CC: string) =>
+    spawnSync(process.execPath, [build, program], { env: { ...process.env, CC }, encoding: "utf8" });
+  const without = run("/nowhere/cc");
+  expect(without).toMatchObject({ status: 0, stderr: "" });
+  expect(without.stdout).toMatch(/^keeper: not built \(.*ENOENT\); commands will run without one\n$/);
+  expect(keptProcesses(program)).toBe(null);
+  if (kept === null) return;
+  expect(run("cc")).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  expect(keptProcesses(program)?.supervisor).toBe("keeper");
+});
 
 test("a keeper that is not there, is no program, or is another one is no keeper", () => {
   const { program, directory } = makeYard();
