@@ -47,11 +47,12 @@ export class AgentWorld {
     });
     const world = crashFiles(point, () => tell());
     const log: string[] = [];
+    const clock = clockOf(world);
     const ports: Ports = {
-      clock: clockOf(world),
+      clock,
       random: realRandom,
       files: world.files,
-      processes: this.machine.boot(world.dead),
+      processes: this.machine.boot(world.dead, clock),
       connect: () => (request) => this.#carry(world, agent_id, request),
       log: (line) => void log.push(line),
     };

@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import type { Ended, Processes } from "orchestrator-agent";
+import { type Ended, endUnkept, type Ports, type Processes } from "orchestrator-agent";
 
 /**
  * The processes of a pretended machine. Programs: `sleep` lives until it is signalled, `false` fails, all others
@@ -7,7 +7,7 @@ import type { Ended, Processes } from "orchestrator-agent";
  */
 export interface Machine {
   /** A new process of the agent, and its sight of the machine. */
-  boot(dead: () => boolean): Processes;
+  boot(dead: () => boolean, clock: Ports["clock"]): Processes;
   /** Execs of which a process lives. */
   live(): readonly string[];
   /** Execs of which a process was ever started. */
@@ -33,24 +33,27 @@ export function makeMachine(): Machine {
   return {
     started,
     live: () => [...processes.values()].flatMap(({ end, mark }) => (end === null ? [] : [mark.slice(MARK.length)])),
-    boot(dead) {
+    boot(dead, clock) {
       const self = ++pids;
       agents.set(self, dead);
-      return {
+      const pretended: Processes = {
         self: { pid: self, uid: 0, host: "pretended" },
         boot: "boot",
-        start({ argv0, env, stdout }) {
+        supervisor: "none",
+        start({ argv0, env, stdout, mark }) {
           if (dead()) throw new Error("a dead agent starts nothing");
           const pid = ++pids;
           const exec_id = env.ORCHESTRATOR_EXEC_ID ?? "";
           started.add(exec_id);
+          const state = { pid, mark, has_ended: false };
           const ended = new Promise<Ended>((resolve) => {
             const process: Process = {
               pid,
               mark: `${MARK}${exec_id}`,
               end(signal, code) {
                 process.end = null;
-                resolve({ started: true, exit: { code, signal } });
+                state.has_ended = true;
+                resolve({ started: true, exit: { code, signal }, usage: null, cut: null });
               },
             };
             processes.set(pid, process);
@@ -58,7 +61,12 @@ export function makeMachine(): Machine {
             writeSync(stdout, `${argv0} was here\n`);
             setImmediate(() => process.end?.(null, argv0 === "false" ? 1 : 0));
           });
-          return { pid, ended };
+          return {
+            pid: Promise.resolve(pid),
+            ended,
+            end: (why, grace) => endUnkept({ clock, processes: pretended }, state, why, grace),
+            extend: () => undefined,
+          };
         },
         // a dead agent ends nothing any more
         signal: (pgid, signal) => (dead() ? undefined : processes.get(pgid)?.end?.(signal, null)),
@@ -69,6 +77,7 @@ export function makeMachine(): Machine {
             .map(({ pid }) => ({ pid, pgid: pid })),
         startOf: (pid) => (alive(pid) ? `start-${pid}` : null),
       };
+      return pretended;
     },
   };
 }

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Cluster, until } from "../cluster.ts";
 import { livingExecs } from "./evidence.ts";
 
-/** I7 on real processes: what is left of a killed agent's commands, and who ends it. */
+/** I7 on real processes without a keeper: what is left of a killed agent's commands, and who ends it. */
 export interface Orphans {
   readonly commands: number;
   /** Still alive a second after lease and grace had passed, with no agent on the machine. */
@@ -23,7 +23,7 @@ export async function measureOrphans(): Promise<Orphans> {
     writeFileSync(join(cluster.workspace, "long"), "#!/bin/sh\nsleep 60\n");
     chmodSync(join(cluster.workspace, "long"), 0o755);
     await cluster.startDaemon(["--lease-ms", String(LEASE_MS)]);
-    const flags = ["--slots", String(COMMANDS), "--grace", `${GRACE_MS}ms`];
+    const flags = ["--slots", String(COMMANDS), "--grace", `${GRACE_MS}ms`, "--keeper", "none"];
     cluster.startAgent(0, flags);
     const stages = Object.fromEntries(Array.from({ length: COMMANDS }, (_, i) => [`s${i}`, { exec: [["./long"]] }]));
     const body = { workflow: { name: "orphans", stages }, workspace: cluster.workspace };

@@ -12,9 +12,11 @@ test("6 kills of the daemon and 6 of agents: nothing lost, nothing double, nothi
   expect(problemsOf(report)).toEqual([]);
 });
 
-test("commands of a killed agent live until the next agent starts, which ends them", { timeout: 120_000 }, async () => {
+test("without a keeper, commands of a killed agent live until the next agent starts, which ends them", {
+  timeout: 120_000,
+}, async () => {
   const { commands, outlived, adopted_ms } = await measureOrphans();
-  // how many outlive lease and grace is measured here; that none does is for the sandbox to promise
+  // how many outlive lease and grace is measured here; that none does is for the keeper to promise
   console.info(
     `${outlived} of ${commands} commands outlived lease and grace; the next agent ended them in ${adopted_ms} ms`,
   );

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Completion, makeUlid, MANIFEST_NAME, type Report } from "orchestrator-core";
 import { bundlePaths, sealIncomplete, syncPublished } from "./bundle/writer.ts";
-import { type Ending, endProcesses } from "./exec/ending.ts";
+import { endProcesses } from "./exec/ending.ts";
 import { markOf } from "./exec/environment.ts";
 import { scratchDirectory } from "./exec/scratch.ts";
 import { heldFiles, type HeldFiles, type HeldRecord } from "./held.ts";
@@ -9,7 +9,7 @@ import { agentsDirectory, type Identity, tryTake } from "./identity.ts";
 import type { Link } from "./link.ts";
 import { errorText, type Log } from "./log.ts";
 import { times } from "./options.ts";
-import type { Ports } from "./ports.ts";
+import type { Ending, Ports } from "./ports.ts";
 import { completionOf, refusedBy, settleReport } from "./reports.ts";
 
 /**

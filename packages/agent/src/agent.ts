@@ -63,7 +63,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     held,
     tuning,
     slots: options.slots,
-    run: (grant, halt) => runExec(site, grant, halt),
+    run: (grant, halt, lease) => runExec(site, grant, halt, lease),
     report: (completion) => exchange.report(completion),
     changed,
   });
@@ -121,7 +121,9 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     resolveEnded(exit);
   }
 
-  log.info("agent_started", { version, slots: options.slots, pid: processes.self.pid, labels: options.labels });
+  const { labels, slots: count } = options;
+  const { pid } = processes.self;
+  log.info("agent_started", { version, slots: count, pid, labels, supervisor: processes.supervisor });
   void adoptLeftOvers({ ports, log, link, state: options.state, self, grace })
     .catch((error: unknown) => log.error("adoption_failed", { message: errorText(error) }))
     .then(() => {

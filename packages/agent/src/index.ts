@@ -4,5 +4,7 @@ export type * from "./ports.ts";
 export { realPorts } from "./real/index.ts";
 export { realClock, realRandom } from "./real/clock.ts";
 export { realFiles } from "./real/files.ts";
+export { endUnkept } from "./exec/ending.ts";
+export { KEEPER, keptProcesses } from "./real/keeper.ts";
 export { realProcesses } from "./real/processes.ts";
 export { httpTransport } from "./real/transport.ts";

@@ -12,6 +12,8 @@ export interface Lease {
   readonly left: () => number;
   /** A heartbeat sent then was answered, and the exec was not among the lost. */
   readonly renew: (sent: number) => void;
+  /** Calls `fn` whenever it was renewed, with the milliseconds left, until the returned function is called. */
+  readonly renewals: (fn: (left_ms: number) => void) => () => void;
   /** Calls `fn` when it is over, however often it is renewed before. */
   readonly watch: (fn: () => void) => void;
   readonly close: () => void;
@@ -20,12 +22,19 @@ export interface Lease {
 export function makeLease(clock: Ports["clock"], sent: number, lease_ms: number): Lease {
   let deadline = leaseDeadline(sent, lease_ms);
   let clear = (): void => undefined;
+  const listeners = new Set<(left_ms: number) => void>();
+  const left = (): number => deadline - clock.now();
   return {
     lease_ms,
     isOver: () => clock.now() >= deadline,
-    left: () => deadline - clock.now(),
+    left,
     renew(sent_again) {
       deadline = Math.max(deadline, leaseDeadline(sent_again, lease_ms));
+      for (const fn of listeners) fn(left());
+    },
+    renewals(fn) {
+      listeners.add(fn);
+      return () => listeners.delete(fn);
     },
     watch(fn) {
       const wait = (): void => {

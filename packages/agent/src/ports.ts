@@ -1,4 +1,4 @@
-import type { Clock, Exit, Random, Transport } from "orchestrator-core";
+import type { Clock, Exit, ManifestCommand, Random, Transport } from "orchestrator-core";
 
 /** Where the agent's world begins. `real/` has the ones of production; a simulator and the tests pass their own. */
 export interface Ports {
@@ -17,6 +17,8 @@ export interface Processes {
   readonly self: { readonly pid: number; readonly uid: number; readonly host: string };
   /** Of the machine's present boot: a pid and a start time mean nothing in another one. */
   readonly boot: string;
+  /** What stands behind every command that is started here. */
+  readonly supervisor: Supervisor;
   start(command: StartCommand): Started;
   /** Sends to every member of the group. One that is gone, or belongs to somebody else, is no error. */
   signal(pgid: number, signal: Signal): void;
@@ -27,6 +29,12 @@ export interface Processes {
   /** Field 22 of /proc/PID/stat; null where the process is gone or a zombie. */
   startOf(pid: number): string | null;
 }
+
+/**
+ * `keeper`: a process of its own holds the command's whole tree, and ends it with the command, with the lease and with
+ * the agent, whatever that one died of. `none`: the agent itself ends what it finds, while it lives.
+ */
+export type Supervisor = "keeper" | "none";
 
 export type Signal = "SIGTERM" | "SIGKILL";
 
@@ -40,17 +48,44 @@ export interface StartCommand {
   /** Open file descriptors. The caller keeps and closes them. */
   readonly stdout: number;
   readonly stderr: number;
+  /** `NAME=value` of its environment, by which processes that left its group are still known as its own. */
+  readonly mark: string;
+  /** When its lease is over, unless it is extended. A keeper then ends it, although nobody says so. */
+  readonly lease_ms: number;
+  /** What a keeper gives where nobody says how much. */
+  readonly grace_ms: number;
 }
 
 export interface Started {
-  /** Also the number of its process group. Null: it did not start, `ended` says why. */
-  readonly pid: number | null;
+  /** Null: it did not start, `ended` says why. Its pid is also the number of its process group. */
+  readonly pid: Promise<number | null>;
+  /** The command itself has ended. What it started may live on. */
   readonly ended: Promise<Ended>;
+  /**
+   * Ends whatever is left of it: SIGTERM, a grace, SIGKILL, and looks after it until nothing is left or we give up.
+   * `grace` is asked again and again, since an impatient user may take it back.
+   */
+  readonly end: (why: string, grace: () => number) => Promise<Ending>;
+  /** Its lease is over in so many milliseconds from now. */
+  readonly extend: (lease_ms: number) => void;
 }
 
 export type Ended =
-  | { readonly started: true; readonly exit: Exit }
+  | {
+      readonly started: true;
+      /** Null: nobody can say. */
+      readonly exit: Exit | null;
+      readonly usage: ManifestCommand["usage"];
+      /** Why its supervisor ended it, unasked. */
+      readonly cut: string | null;
+    }
   | { readonly started: false; readonly code: string; readonly message: string };
+
+export interface Ending {
+  readonly signalled: readonly ManifestCommand["signalled"][number][];
+  /** Processes still there when we gave up. */
+  readonly survivors: number;
+}
 
 export interface ProcessSearch {
   readonly pgids: readonly number[];

@@ -8,6 +8,7 @@ import { whenLeftOversAreSettled } from "./identity.ts";
 import { makeLog } from "./log.ts";
 import { type AgentOptions, optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
+import { KEEPER } from "./real/keeper.ts";
 import { version } from "./version.ts";
 
 interface Flags {
@@ -20,6 +21,7 @@ interface Flags {
   readonly parentStdin?: boolean;
   readonly grace: number;
   readonly drain: number;
+  readonly keeper: string;
   readonly log?: string;
 }
 
@@ -50,6 +52,13 @@ const program = new Command("orchestrator-agent")
       optionDefaults.drain_ms,
       "10s",
     ),
+  )
+  .addOption(
+    flag(
+      "--keeper <program>",
+      "KEEPER",
+      "holds commands, so that nothing outlives them or this agent; `none`: no keeper",
+    ).default(KEEPER, "the one that was built with this agent, if there is one"),
   )
   .addOption(flag("--log <file>", "LOG", "where to write the log, as NDJSON (default: stderr)"))
   .addOption(flag("--parent-stdin", "PARENT_STDIN", "end when stdin does: the process that holds it has gone"))
@@ -115,7 +124,7 @@ async function main(): Promise<number> {
     grace_ms: flags.grace,
     drain_ms: flags.drain,
   };
-  const ports = realPorts(log.line);
+  const ports = realPorts(log.line, flags.keeper === "none" ? null : flags.keeper);
   // until it is started nothing was begun that would have to be ended
   let parentGone = (): void => process.exit(exitCode("ok"));
   if (flags.parentStdin === true) {

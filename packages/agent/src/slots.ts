@@ -39,7 +39,7 @@ export interface SlotParts {
   readonly held: HeldFiles;
   readonly tuning: Tuning;
   readonly slots: number;
-  readonly run: (grant: Grant, halt: Halt) => Promise<Report>;
+  readonly run: (grant: Grant, halt: Halt, lease: Lease) => Promise<Report>;
   readonly report: (completion: Completion) => void;
   /** Something was taken, began or ended. */
   readonly changed: () => void;
@@ -117,7 +117,7 @@ export function makeSlots(parts: SlotParts): Slots {
     lease.watch(() => halt.set(LEASE_LOST.cause, LEASE_LOST.message));
     log.info("exec_began", { run_id: grant.run_id, stage_id: grant.stage_id, exec_id: grant.exec_id });
     const begun = clock.now();
-    const report = await parts.run(grant, halt);
+    const report = await parts.run(grant, halt, lease);
     running--;
     tuning.stageTook(clock.now() - begun);
     end(exec, report);

@@ -6,11 +6,13 @@ import { heldBy, makePlace, processesOf, readBundle, stage } from "./fixtures.ts
 import { serve, spawnAgent } from "./processes.ts";
 import { command, type Job, scriptDaemon, shell } from "./scripted-daemon.ts";
 
-/** An agent process that does one job's beginning, and is then killed where it stands. */
+/** An agent process that does one job's beginning, and is then killed where it stands. It has no keeper. */
 async function killed(job: Job, when: (scene: { exec_id: string; path: string }) => boolean) {
   const place = makePlace();
   const daemon = scriptDaemon(place.workspace);
-  const agent = spawnAgent(place, ["--daemon", await serve(daemon), "--slots", "1", "--agent-id", "first"]);
+  const agent = spawnAgent(place, ["--daemon", await serve(daemon), "--slots", "1", "--agent-id", "first"], {
+    env: { ORCHESTRATOR_KEEPER: "none" },
+  });
   const [grant] = daemon.queue(job);
   const { exec_id, run_id, stage_id } = grant!;
   const path = join(place.state, bundlePath(run_id, stage_id, exec_id));

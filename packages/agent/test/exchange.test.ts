@@ -10,8 +10,12 @@ import { command, type Job, shell } from "./scripted-daemon.ts";
 const instant = ({ processes }: Ports): Partial<Ports> => ({
   processes: {
     ...processes,
-    start: () => ({ pid: 999_999_999, ended: Promise.resolve({ started: true, exit: { code: 0, signal: null } }) }),
-    mayExist: () => false,
+    start: () => ({
+      pid: Promise.resolve(999_999_999),
+      ended: Promise.resolve({ started: true, exit: { code: 0, signal: null }, usage: null, cut: null }),
+      end: () => Promise.resolve({ signalled: [], survivors: 0 }),
+      extend: () => undefined,
+    }),
   } satisfies Processes,
 });
 

@@ -41,6 +41,8 @@ export interface SceneOptions {
   readonly daemon?: ScriptedDaemon;
   readonly lease_ms?: number;
   readonly options?: Partial<AgentOptions>;
+  /** Null: without one. Default: with one, where it is built. */
+  readonly keeper?: null;
   readonly ports?: (real: Ports) => Partial<Ports>;
 }
 
@@ -49,7 +51,7 @@ export function stage(given: SceneOptions = {}): Scene {
   const place = given.place ?? makePlace();
   const daemon = given.daemon ?? scriptDaemon(place.workspace, given.lease_ms);
   const log: string[] = [];
-  const real: Ports = { ...realPorts((line) => log.push(line)), connect: () => daemon.transport };
+  const real: Ports = { ...realPorts((line) => log.push(line), given.keeper), connect: () => daemon.transport };
   const agent = startAgent(
     {
       ...optionDefaults,

@@ -90,13 +90,15 @@ export class AgentHost {
     const world = this.#world;
     const descriptors = new Descriptors();
     const files = makeFiles(this.machine.disk, descriptors, this.#faults(scope, dice));
+    const clock = makeClock(world.scheduler, scope, this.machine.wall, dice);
     return {
-      clock: makeClock(world.scheduler, scope, this.machine.wall, dice),
+      clock,
       random: (count) => dice.bytes(count),
       files,
       processes: makeProcesses(this.machine.table, process, descriptors, {
         scope,
         scheduler: world.scheduler,
+        clock,
         dice,
         spawn_fails: world.faults.spawnFails(),
       }),

@@ -1,4 +1,4 @@
-import type { Ended, Processes, Signal, StartCommand } from "orchestrator-agent";
+import { type Ended, endUnkept, type Ports, type Processes, type Signal, type StartCommand } from "orchestrator-agent";
 import type { Disk, FileNode } from "./disk.ts";
 import type { Descriptors } from "./files.ts";
 import type { Dice } from "./random.ts";
@@ -150,30 +150,48 @@ export class ProcessTable {
   full = false;
 }
 
-/** The agent's view of the processes of its machine. */
+/** The agent's view of the processes of its machine. None of them has a keeper. */
 export function makeProcesses(
   table: ProcessTable,
   self: OsProcess,
   descriptors: Descriptors,
-  agent: { readonly scope: Scope; readonly scheduler: Scheduler; readonly dice: Dice; readonly spawn_fails: number },
+  agent: {
+    readonly scope: Scope;
+    readonly scheduler: Scheduler;
+    readonly clock: Ports["clock"];
+    readonly dice: Dice;
+    readonly spawn_fails: number;
+  },
 ): Processes {
-  const { scope, scheduler, dice } = agent;
-  return {
+  const { scope, scheduler, clock, dice } = agent;
+  const processes: Processes = {
     self: { pid: self.pid, uid: 1000, host: table.machine },
     boot: table.boot,
+    supervisor: "none",
     start(command) {
       scope.check();
+      const { mark } = command;
+      const state = { pid: null as number | null, mark, has_ended: false };
+      const started = (ended: Promise<Ended>) => ({
+        pid: Promise.resolve(state.pid),
+        ended,
+        end: (why: string, grace: () => number) => endUnkept({ clock, processes }, state, why, grace),
+        extend: () => undefined,
+      });
       if (dice.chance(agent.spawn_fails)) {
-        const ended: Ended = { started: false, code: "EAGAIN", message: "no more processes" };
-        return { pid: null, ended: Promise.resolve(ended) };
+        return started(Promise.resolve({ started: false, code: "EAGAIN", message: "no more processes" }));
       }
       const process = table.run(command, descriptors.node(command.stdout));
+      state.pid = process.pid;
       const ended = new Promise<Ended>((resolve) => {
         process.died.push((exit) => {
-          scheduler.after(dice.between(0, 1), scope, () => resolve({ started: true, exit }));
+          scheduler.after(dice.between(0, 1), scope, () => {
+            state.has_ended = true;
+            resolve({ started: true, exit, usage: null, cut: null });
+          });
         });
       });
-      return { pid: process.pid, ended };
+      return started(ended);
     },
     signal(pgid, signal) {
       scope.check();
@@ -195,4 +213,5 @@ export function makeProcesses(
       return table.living.get(pid)?.start ?? null;
     },
   };
+  return processes;
 }

@@ -1,12 +1,10 @@
-import type { Exit, FailureReason } from "orchestrator-core";
+import type { FailureReason, ManifestCommand } from "orchestrator-core";
 import { pause } from "../link.ts";
-import type { Ended, Ports, StartCommand } from "../ports.ts";
-import { type Ending, endProcesses } from "./ending.ts";
+import type { Ended, Ending, Ports, StartCommand } from "../ports.ts";
 import type { Halt, HaltCause } from "./halt.ts";
 
 /** How a command went. `exit` is how the process ended, `reason` why we ended it or why it counts as failed. */
-export interface CommandEnd {
-  readonly exit: Exit | null;
+export interface CommandEnd extends Pick<ManifestCommand, "exit" | "usage"> {
   readonly reason: FailureReason | null;
   readonly message: string;
   readonly duration_ms: number;
@@ -17,45 +15,40 @@ export interface CommandLimits {
   readonly timeout_ms: number | null;
   readonly grace: () => number;
   readonly halt: Halt;
-  /** By which processes that left the group are still known as ours. */
-  readonly mark: string;
+  /** Calls `fn` whenever its lease was renewed, until the returned function is called. */
+  readonly renewals: (fn: (left_ms: number) => void) => () => void;
   /** It runs: the place to write down its pid. */
   readonly started: (pid: number) => void;
 }
 
-const NOTHING: Ending = { signalled: [], survivors: 0 };
-/** How long after the death of its group a process may take to be reaped by us. */
+/** How long after the death of all its processes a command may take to be reaped. */
 const REAP_MS = 1_000;
 
-/** Starts one command and stays with it until nothing of its process group is left. */
+/** Starts one command and stays with it until nothing of it is left. */
 export async function runCommand(
-  ports: Pick<Ports, "clock" | "processes">,
+  { clock, processes }: Pick<Ports, "clock" | "processes">,
   start: StartCommand,
   limits: CommandLimits,
 ): Promise<CommandEnd> {
-  const { clock, processes } = ports;
   const begun = clock.now();
-  const { pid, ended } = processes.start(start);
   const since = (): number => Math.round(clock.now() - begun);
-  if (pid === null) return { ...notStarted(await ended), duration_ms: since(), ending: NOTHING };
-
-  const watch = watchFor(ports, limits);
-  limits.started(pid);
-  const stopped = await Promise.race([watch.stopped, ended.then(() => null)]);
+  const command = processes.start(start);
+  const watch = watchFor(clock, limits);
+  const deaf = limits.renewals(command.extend);
+  void command.pid.then((pid) => (pid === null ? undefined : limits.started(pid)));
+  const first = await Promise.race([watch.stopped, command.ended]);
   watch.close();
   const duration_ms = since();
-
-  if (stopped === null) {
-    const exit = exitOf(await ended);
-    // what stayed behind in the background would outlive its record
-    const ending = processes.mayExist(pid)
-      ? await endProcesses(ports, { pgids: [pid], mark: null }, "left behind by a command that ended", limits.grace)
-      : NOTHING;
-    return { exit, ...judge(exit), duration_ms, ending };
+  if ("cause" in first) {
+    const ending = await command.end(first.message, limits.grace);
+    deaf();
+    const ended = await Promise.race([command.ended, pause(clock, REAP_MS).then(() => null)]);
+    return { ...exitOf(ended), reason: reasonOf(first.cause), message: first.message, duration_ms: since(), ending };
   }
-  const ending = await endProcesses(ports, { pgids: [pid], mark: limits.mark }, stopped.message, limits.grace);
-  const exit = exitOf(await Promise.race([ended, pause(clock, REAP_MS).then(() => null)]));
-  return { exit, reason: reasonOf(stopped.cause), message: stopped.message, duration_ms: since(), ending };
+  // what stayed behind in the background would outlive its record
+  const ending = await command.end("left behind by a command that ended", limits.grace);
+  deaf();
+  return { ...exitOf(first), ...judge(first), duration_ms, ending };
 }
 
 interface Stop {
@@ -64,7 +57,7 @@ interface Stop {
 }
 
 /** Whichever comes first: the command's timeout, or what halts the whole exec. */
-function watchFor({ clock }: Pick<Ports, "clock">, { timeout_ms, halt }: CommandLimits) {
+function watchFor(clock: Ports["clock"], { timeout_ms, halt }: CommandLimits) {
   let close = (): void => undefined;
   const stopped = new Promise<Stop>((resolve) => {
     const deaf = halt.listen(resolve);
@@ -95,7 +88,12 @@ function reasonOf(cause: HaltCause): FailureReason {
   }
 }
 
-function judge(exit: Exit | null): Pick<CommandEnd, "reason" | "message"> {
+function judge(ended: Ended): Pick<CommandEnd, "reason" | "message"> {
+  if (!ended.started) {
+    return { reason: "spawn_failed", message: `could not be started: ${ended.code}: ${ended.message}` };
+  }
+  const { exit, cut } = ended;
+  if (cut !== null) return { reason: "lease_lost", message: cut };
   if (exit === null) return { reason: "signal", message: "it ended, and nobody can say how" };
   if (exit.signal !== null) return { reason: "signal", message: `ended by ${exit.signal}` };
   return exit.code === 0
@@ -103,9 +101,5 @@ function judge(exit: Exit | null): Pick<CommandEnd, "reason" | "message"> {
     : { reason: "exit_non_zero", message: `exited with ${exit.code}` };
 }
 
-const exitOf = (ended: Ended | null): Exit | null => (ended?.started === true ? ended.exit : null);
-
-function notStarted(ended: Ended): Pick<CommandEnd, "exit" | "reason" | "message"> {
-  const why = ended.started ? "it has no process id" : `${ended.code}: ${ended.message}`;
-  return { exit: null, reason: "spawn_failed", message: `could not be started: ${why}` };
-}
+const exitOf = (ended: Ended | null): Pick<CommandEnd, "exit" | "usage"> =>
+  ended?.started === true ? { exit: ended.exit, usage: ended.usage } : { exit: null, usage: null };

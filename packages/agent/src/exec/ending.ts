@@ -1,15 +1,11 @@
-import { type ManifestCommand, rfc3339 } from "orchestrator-core";
+import { rfc3339 } from "orchestrator-core";
 import { pause } from "../link.ts";
 import { times } from "../options.ts";
-import type { Ports, ProcessFound, ProcessSearch, Signal } from "../ports.ts";
+import type { Ending, Ports, ProcessFound, ProcessSearch, Signal, StartCommand } from "../ports.ts";
 
-export type Signalled = ManifestCommand["signalled"][number];
+type World = Pick<Ports, "clock" | "processes">;
 
-export interface Ending {
-  readonly signalled: readonly Signalled[];
-  /** Processes still there when we gave up. */
-  readonly survivors: number;
-}
+const NOTHING: Ending = { signalled: [], survivors: 0 };
 
 const PAUSE_MS = 2;
 const PAUSE_MS_MAX = 50;
@@ -19,12 +15,12 @@ const PAUSE_MS_MAX = 50;
  * is. `grace` is asked again and again, since an impatient user may take it back.
  */
 export async function endProcesses(
-  { clock, processes }: Pick<Ports, "clock" | "processes">,
+  { clock, processes }: World,
   search: ProcessSearch,
   why: string,
   grace: () => number,
 ): Promise<Ending> {
-  const signalled: Signalled[] = [];
+  const signalled: Ending["signalled"][number][] = [];
   const begun = clock.now();
   let left = processes.find(search);
 
@@ -55,4 +51,18 @@ export async function endProcesses(
     await until(() => given_up, "SIGKILL");
   }
   return { signalled, survivors: left.length };
+}
+
+/** Ends a command that has no keeper: what is in its group, and, where it was stopped, whatever carries its mark. */
+export function endUnkept(
+  world: World,
+  command: Pick<StartCommand, "mark"> & { readonly pid: number | null; readonly has_ended: boolean },
+  why: string,
+  grace: () => number,
+): Promise<Ending> {
+  const { pid, mark, has_ended } = command;
+  if (pid === null) return Promise.resolve(NOTHING);
+  if (!has_ended) return endProcesses(world, { pgids: [pid], mark }, why, grace);
+  const search = { pgids: [pid], mark: null };
+  return world.processes.mayExist(pid) ? endProcesses(world, search, why, grace) : Promise.resolve(NOTHING);
 }

@@ -12,6 +12,7 @@ import { checkGrant, type Refused } from "../check/grant.ts";
 import { findProgram, type FoundProgram, judgeFile } from "../check/program.ts";
 import type { ProgramFacts } from "../check/program-facts.ts";
 import { findCwd, findWorkspace } from "../check/workspace.ts";
+import type { Lease } from "../lease.ts";
 import { errorText } from "../log.ts";
 import { type CommandEnd, runCommand } from "./command.ts";
 import { environmentOf, markOf } from "./environment.ts";
@@ -25,6 +26,7 @@ export class Execution {
   readonly #site: Site;
   readonly #grant: Grant;
   readonly #halt: Halt;
+  readonly #lease: Lease;
   readonly #bundle: Bundle;
   readonly #scratch: Scratch;
   readonly #begun: number;
@@ -34,10 +36,11 @@ export class Execution {
   #verdicts: readonly Verdict[] = [];
   #failure: Conclusion | null = null;
 
-  constructor(site: Site, grant: Grant, halt: Halt, bundle: Bundle, scratch: Scratch) {
+  constructor(site: Site, grant: Grant, halt: Halt, lease: Lease, bundle: Bundle, scratch: Scratch) {
     this.#site = site;
     this.#grant = grant;
     this.#halt = halt;
+    this.#lease = lease;
     this.#bundle = bundle;
     this.#scratch = scratch;
     this.#begun = site.ports.clock.now();
@@ -70,7 +73,7 @@ export class Execution {
 
   async publish(): Promise<string> {
     for (const { index, found, facts } of this.#hashes) await this.#recordProgram(index, found, facts);
-    const { clock } = this.#site.ports;
+    const { clock, processes } = this.#site.ports;
     const outputs = this.#scratch.outputs();
     if (!outputs.ok) this.#fail({ reason: "output_invalid", message: outputs.error });
     return this.#bundle.publish((files) => {
@@ -83,6 +86,7 @@ export class Execution {
         duration_ms: Math.round(clock.now() - this.#begun),
         outputs: outputs.ok ? outputs.value : {},
         commands: this.#commands,
+        supervisor: processes.supervisor,
       };
       return makeManifest(this.#grant, this.#site.agent, facts, files);
     });
@@ -115,12 +119,22 @@ export class Execution {
     const [argv0, ...args] = spec.argv;
     const end = await runCommand(
       ports,
-      { file: ready.found.path, argv0: argv0!, args, cwd: ready.cwd, env, ...logs },
+      {
+        file: ready.found.path,
+        argv0: argv0!,
+        args,
+        cwd: ready.cwd,
+        env,
+        ...logs,
+        mark: markOf(this.#grant.exec_id),
+        lease_ms: this.#lease.left(),
+        grace_ms: grace(),
+      },
       {
         timeout_ms: spec.timeout_ms,
         grace,
         halt: this.#halt,
-        mark: markOf(this.#grant.exec_id),
+        renewals: this.#lease.renewals,
         started: (pid) => {
           try {
             const { processes } = ports;
@@ -136,6 +150,7 @@ export class Execution {
       ...this.#commands[index]!,
       env_names: Object.keys(env).sort(),
       exit: end.exit,
+      usage: end.usage,
       reason: end.reason,
       message: end.message,
       started_at,
@@ -186,8 +201,9 @@ export class Execution {
   #judge(index: number, { exit, reason, message }: CommandEnd): void {
     this.#failIfHalted();
     if (reason === null) return;
-    // what never began, or ended unseen, is no failure that its author can have meant
-    if (this.#grant.exec.commands[index]!.allow_failure && exit !== null) return;
+    // what never began, ended unseen, or was cut off with its agent, is no failure that its author can have meant
+    const isItsOwn = exit !== null && reason !== "lease_lost";
+    if (this.#grant.exec.commands[index]!.allow_failure && isItsOwn) return;
     this.#failBy(index, { reason, message });
   }
 

@@ -25,10 +25,11 @@ export interface ExecFacts {
   readonly duration_ms: number;
   readonly outputs: Readonly<Record<string, string>>;
   readonly commands: readonly ManifestCommand[];
+  readonly supervisor: Manifest["supervisor"];
 }
 
 export function makeManifest(grant: Grant, agent: AgentName, facts: ExecFacts, files: Manifest["files"]): Manifest {
-  const { conclusion, commands, outputs, started_at, ended_at, duration_ms } = facts;
+  const { conclusion, commands, outputs, started_at, ended_at, duration_ms, supervisor } = facts;
   return {
     schema: "orchestrator.manifest/1",
     run_id: grant.run_id,
@@ -46,6 +47,7 @@ export function makeManifest(grant: Grant, agent: AgentName, facts: ExecFacts, f
     timeout_ms: grant.exec.timeout_ms,
     approval: grant.approval,
     sandbox: { level: "none" },
+    supervisor,
     requires: grant.requires.map(({ stage_id, exec_id, manifest_sha256 }) => ({ stage_id, exec_id, manifest_sha256 })),
     ...conclusion,
     started_at,
@@ -71,6 +73,7 @@ export function blankCommand(grant: Grant, index: number, verdict: Verdict): Man
     verdict: recordVerdict(verdict),
     program: null,
     exit: null,
+    usage: null,
     reason: null,
     message: "",
     started_at: null,

@@ -2,6 +2,7 @@ import type { Grant, Report } from "orchestrator-core";
 import { type Bundle, beginBundle, type BundlePaths, bundlePaths, sealIfPossible } from "../bundle/writer.ts";
 import type { Programs } from "../check/program-facts.ts";
 import type { HeldFiles } from "../held.ts";
+import type { Lease } from "../lease.ts";
 import { errorText, type Log } from "../log.ts";
 import type { AgentOptions } from "../options.ts";
 import type { Ports } from "../ports.ts";
@@ -24,7 +25,7 @@ export interface Site {
 }
 
 /** Checks a grant again, runs its commands in order, publishes the bundle. Whatever happens, there is a report. */
-export async function runExec(site: Site, grant: Grant, halt: Halt): Promise<Report> {
+export async function runExec(site: Site, grant: Grant, halt: Halt, lease: Lease): Promise<Report> {
   const paths = bundlePaths(site.options.state, grant);
   let bundle: Bundle | null = null;
   let scratch: Scratch | null = null;
@@ -36,7 +37,7 @@ export async function runExec(site: Site, grant: Grant, halt: Halt): Promise<Rep
       site.options.state,
       grant.requires,
     );
-    const exec = new Execution(site, grant, halt, bundle, scratch);
+    const exec = new Execution(site, grant, halt, lease, bundle, scratch);
     await exec.run();
     const halted = halt.halted();
     if (halted?.cause === "shutdown") {

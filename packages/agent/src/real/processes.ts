@@ -1,14 +1,17 @@
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
+import { endUnkept } from "../exec/ending.ts";
 import type { Ended, ProcessFound, Processes, StartCommand, Started } from "../ports.ts";
+import { realClock } from "./clock.ts";
 
 /** Processes of this Linux machine. What lives is read from /proc: a zombie still takes signals and is no life. */
 export function realProcesses(): Processes {
-  return {
+  const processes: Processes = {
     self: { pid: process.pid, uid: process.getuid?.() ?? 0, host: hostname() },
     boot: readProc("/proc/sys/kernel/random/boot_id")?.trim() ?? "",
-    start,
+    supervisor: "none",
+    start: (command) => start(processes, command),
     signal(pgid, signal) {
       try {
         process.kill(-pgid, signal);
@@ -37,9 +40,24 @@ export function realProcesses(): Processes {
     },
     startOf: (pid) => readStat(pid)?.start ?? null,
   };
+  return processes;
 }
 
-function start(command: StartCommand): Started {
+function start(processes: Processes, command: StartCommand): Started {
+  const { pid, ended } = spawnCommand(command);
+  const state = { pid, mark: command.mark, has_ended: false };
+  return {
+    pid: Promise.resolve(pid),
+    ended: ended.then((end) => {
+      state.has_ended = true;
+      return end;
+    }),
+    end: (why, grace) => endUnkept({ clock: realClock, processes }, state, why, grace),
+    extend: () => undefined,
+  };
+}
+
+function spawnCommand(command: StartCommand): { readonly pid: number | null; readonly ended: Promise<Ended> } {
   try {
     const child = spawn(command.file, command.args, {
       argv0: command.argv0,
@@ -49,7 +67,7 @@ function start(command: StartCommand): Started {
       stdio: ["ignore", command.stdout, command.stderr],
     });
     const ended = new Promise<Ended>((resolve) => {
-      child.once("exit", (code, signal) => resolve({ started: true, exit: { code, signal } }));
+      child.once("exit", (code, signal) => resolve({ started: true, exit: { code, signal }, usage: null, cut: null }));
       child.on("error", (error) => resolve(notStarted(error)));
     });
     return { pid: child.pid ?? null, ended };
@@ -58,7 +76,7 @@ function start(command: StartCommand): Started {
   }
 }
 
-const notStarted = (error: NodeJS.ErrnoException): Ended => ({
+export const notStarted = (error: NodeJS.ErrnoException): Ended => ({
   started: false,
   code: error.code ?? "UNKNOWN",
   message: error.message,

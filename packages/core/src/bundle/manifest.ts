@@ -43,6 +43,12 @@ const SignalledSchema = Type.Object(
   closed,
 );
 
+/** Of the command and those of its descendants that it waited for. */
+const UsageSchema = Type.Object(
+  { user_ms: Type.Integer(), system_ms: Type.Integer(), rss_kb_max: Type.Integer() },
+  closed,
+);
+
 const CommandSchema = Type.Object(
   {
     index: Type.Integer(),
@@ -57,12 +63,14 @@ const CommandSchema = Type.Object(
     program: Nullable(ProgramSchema),
     /** Null: never started. */
     exit: Nullable(ExitSchema),
+    /** Null: not measured. */
+    usage: Nullable(UsageSchema),
     reason: Nullable(Reason),
     message: Type.String(),
     started_at: Nullable(Time),
     duration_ms: Nullable(Type.Integer()),
     signalled: Type.Array(SignalledSchema),
-    /** Processes of the command's group that were still there when we gave up. 0 is the promise. */
+    /** Processes of the command that we saw and that were still there when we gave up. 0 is the promise. */
     survivors: Type.Integer(),
     stdout: Nullable(Type.String()),
     stderr: Nullable(Type.String()),
@@ -98,6 +106,8 @@ export const ManifestSchema = Type.Object(
     approval: Nullable(Type.Object({ digest: Digest, by: Type.String(), at: Time }, closed)),
     /** What the operating system enforced. Nothing is listed that was not. */
     sandbox: Type.Object({ level: Type.Literal("none") }, closed),
+    /** What held the commands. `none`: only the agent, and nothing once it was gone. */
+    supervisor: Type.Union([Type.Literal("keeper"), Type.Literal("none")]),
     requires: Type.Array(
       Type.Object(
         { stage_id: Type.String(), exec_id: Nullable(Type.String()), manifest_sha256: Nullable(Digest) },

@@ -432,9 +432,9 @@ export const mutants: readonly Mutant[] = [
   one(
     "group-left-behind",
     "what a command leaves in its group is left alone",
-    "agent exec/command",
-    "const ending = processes.mayExist(pid) ?",
-    "const ending = false ?",
+    "agent exec/ending",
+    "return world.processes.mayExist(pid) ?",
+    "return false ?",
   ),
   {
     name: "never-killed",

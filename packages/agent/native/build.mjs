@@ -1,0 +1,31 @@
+// Compiles the keeper where there is a C compiler. Without one the agent starts its commands itself, and its manifests
+// say so (`supervisor: none`). `node build.mjs [PROGRAM]`
+import { spawnSync } from "node:child_process";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const source = join(import.meta.dirname, "keeper.c");
+const program = process.argv[2] ?? join(import.meta.dirname, "..", "dist", "native", "orchestrator-keeper");
+const draft = `${program}.${process.pid}`;
+
+function isUpToDate() {
+  const built = statSync(program, { throwIfNoEntry: false });
+  return built !== undefined && built.mtimeMs > statSync(source).mtimeMs;
+}
+
+function build() {
+  if (process.platform !== "linux") return "it needs Linux";
+  mkdirSync(dirname(program), { recursive: true });
+  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra"];
+  const cc = spawnSync(process.env.CC ?? "cc", [...flags, "-o", draft, source], { encoding: "utf8" });
+  if (cc.error !== undefined) return cc.error.message;
+  if (cc.status !== 0) return cc.stderr.trim().split("\n")[0];
+  renameSync(draft, program);
+  return null;
+}
+
+if (!isUpToDate()) {
+  const failure = build();
+  rmSync(draft, { force: true });
+  if (failure !== null) console.log(`keeper: not built (${failure}); commands will run without one`);
+}

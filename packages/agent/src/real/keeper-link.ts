@@ -1,0 +1,254 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { constants } from "node:os";
+import { rfc3339 } from "orchestrator-core";
+import { endUnkept } from "../exec/ending.ts";
+import { pause } from "../link.ts";
+import { times } from "../options.ts";
+import type { Ended, Ending, Processes, StartCommand, Started } from "../ports.ts";
+import { realClock } from "./clock.ts";
+import { notStarted } from "./processes.ts";
+
+/**
+ * The agent's end of a keeper (native/keeper.c, where requests and events are defined).
+ *
+ * Guards write their events themselves and outlive their keeper until their trees are gone. So what happened is known
+ * also after the keeper was killed; only when the last of them has closed the stream, what is still open is lost.
+ */
+export class KeeperLink {
+  readonly #child: ChildProcess;
+  readonly #plain: Processes;
+  readonly #kept = new Map<number, Kept>();
+  #last_id = 0;
+  #lost = false;
+  #half = "";
+
+  constructor(program: string, plain: Processes) {
+    this.#plain = plain;
+    // in a session of its own: what a terminal sends is for the agent to answer
+    this.#child = spawn(program, [String(process.pid)], {
+      cwd: "/",
+      env: {},
+      detached: true,
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    const { stdin, stdout } = this.#child;
+    this.#child.on("error", (error) => this.#loseAll(notStarted(error)));
+    this.#child.on("exit", () => (this.#lost = true));
+    stdin?.on("error", () => (this.#lost = true));
+    stdout?.setEncoding("latin1");
+    stdout?.on("data", (text: string) => this.#hear(text));
+    stdout?.on("close", () => this.#loseAll({ started: true, exit: null, usage: null, cut: LOST }));
+    this.#child.unref();
+    (stdin as Socket | null)?.unref();
+    (stdout as Socket | null)?.unref();
+  }
+
+  /** It takes no more requests. */
+  isLost(): boolean {
+    return this.#lost;
+  }
+
+  start(command: StartCommand): Started {
+    const frame = startFrame((this.#last_id + 1) % 2 ** 32, command);
+    if (typeof frame === "string") return refused(frame);
+    const id = (this.#last_id = (this.#last_id + 1) % 2 ** 32);
+    const kept = new Kept(command);
+    this.#kept.set(id, kept);
+    // while a command runs, so does this process
+    if (this.#kept.size === 1) (this.#child.stdout as Socket | null)?.ref();
+    this.#child.stdin?.write(frame);
+    return {
+      pid: kept.pid,
+      ended: kept.ended,
+      end: (why, grace) => this.#end(id, kept, why, grace),
+      extend: (lease_ms) => this.#say(EXTEND, id, lease_ms),
+    };
+  }
+
+  /** Of `grace` the guard has a number, so it is told when that has become less. */
+  async #end(id: number, kept: Kept, why: string, grace: () => number): Promise<Ending> {
+    kept.why = why;
+    const begun = realClock.now();
+    for (let told = Infinity; this.#kept.has(id); ) {
+      const grace_ms = grace();
+      if (grace_ms < told) this.#say(END, id, grace_ms);
+      told = Math.min(told, grace_ms);
+      await Promise.race([kept.gone, pause(realClock, LOOK_MS)]);
+      if (realClock.now() > begun + told + ANSWER_MS && this.#kept.has(id)) {
+        kept.abandon({ started: true, exit: null, usage: null, cut: SILENT });
+        this.#forget(id, kept);
+      }
+    }
+    const ending = { signalled: kept.signalled, survivors: kept.survivors };
+    if (!kept.abandoned) return ending;
+    const { command, known_pid: pid } = kept;
+    const world = { clock: realClock, processes: this.#plain };
+    const rest = await endUnkept(world, { pid, mark: command.mark, has_ended: false }, why, grace);
+    return { signalled: [...ending.signalled, ...rest.signalled], survivors: rest.survivors };
+  }
+
+  #say(kind: number, id: number, ms: number): void {
+    if (!this.#kept.has(id)) return;
+    const frame = Buffer.allocUnsafe(16);
+    [12, kind, id, msOf(ms)].forEach((word, i) => frame.writeUInt32LE(word, 4 * i));
+    this.#child.stdin?.write(frame);
+  }
+
+  #hear(text: string): void {
+    const lines = (this.#half + text).split("\n");
+    this.#half = lines.pop() ?? "";
+    for (const line of lines) {
+      const [event, id, ...words] = line.split(" ");
+      const kept = this.#kept.get(Number(id));
+      if (kept?.hear(event!, words) === "over") this.#forget(Number(id), kept);
+    }
+  }
+
+  #loseAll(ended: Ended): void {
+    this.#lost = true;
+    for (const [id, kept] of this.#kept) {
+      kept.abandon(ended);
+      this.#forget(id, kept);
+    }
+  }
+
+  #forget(id: number, kept: Kept): void {
+    this.#kept.delete(id);
+    kept.isGone();
+    if (this.#kept.size === 0) (this.#child.stdout as Socket | null)?.unref();
+  }
+}
+
+const START = 1;
+const END = 2;
+const EXTEND = 3;
+/** How often an ending asks whether its grace was taken back. */
+const LOOK_MS = 50;
+/** Beyond the grace: a guard gives up sooner, unless somebody has stopped it. */
+const ANSWER_MS = times.kill_ms + 1_000;
+const LOST = "its keeper was lost, and it with it";
+const SILENT = "its keeper did not end it when told to";
+
+/** One command, as its keeper tells of it. */
+class Kept {
+  readonly command: StartCommand;
+  readonly signalled: Ending["signalled"][number][] = [];
+  why = "";
+  known_pid: number | null = null;
+  survivors = 0;
+  /** Keeper and guard are gone, or silent, and did not say that nothing is left. */
+  abandoned = false;
+  #cut: string | null = null;
+  // each is set by its promise before anybody can call it
+  #hasPid!: (pid: number | null) => void;
+  #hasEnded!: (ended: Ended) => void;
+  isGone!: () => void;
+  readonly pid = new Promise<number | null>((resolve) => (this.#hasPid = resolve));
+  readonly ended = new Promise<Ended>((resolve) => (this.#hasEnded = resolve));
+  readonly gone = new Promise<void>((resolve) => (this.isGone = resolve));
+
+  constructor(command: StartCommand) {
+    this.command = command;
+  }
+
+  /** "over": it is the last event. */
+  hear(event: string, words: readonly string[]): "over" | null {
+    const [first = 0, second = 0, third = 0, fourth = 0, fifth = 0] = words.map(Number);
+    switch (event) {
+      case "S":
+        this.known_pid = first;
+        this.#hasPid(first);
+        return null;
+      case "F": {
+        const code = errorNames.get(first) ?? `errno ${first}`;
+        this.#settle({ started: false, code, message: `${words[1]} ${this.#about(words[1] ?? "")}` });
+        return "over";
+      }
+      case "K": {
+        const asked = words[2] === "a" ? this.why : (REASONS[words[2] ?? ""] ?? "");
+        if (words[2] === "l" || words[2] === "k") this.#cut ??= asked;
+        const at = rfc3339(fourth);
+        this.signalled.push({ signal: signalName(first), at, pgid: second, why: asked });
+        return null;
+      }
+      case "E":
+        this.#settle({
+          started: true,
+          exit: { code: first < 0 ? null : first, signal: second < 0 ? null : signalName(second) },
+          usage: { user_ms: third, system_ms: fourth, rss_kb_max: fifth },
+          cut: this.#cut,
+        });
+        return null;
+      case "G":
+        this.survivors = first;
+        return "over";
+      case "L":
+        this.#settle({ started: true, exit: null, usage: null, cut: "its guard was killed, and it with it" });
+        this.survivors = first;
+        return "over";
+      default:
+        throw new Error(`the keeper said \`${event}\``);
+    }
+  }
+
+  abandon(ended: Ended): void {
+    this.abandoned = true;
+    this.#settle(ended);
+  }
+
+  /** What was settled before stands. */
+  #settle(ended: Ended): void {
+    this.#hasPid(null);
+    this.#hasEnded(ended);
+  }
+
+  #about(call: string): string {
+    return call === "execve" ? this.command.file : call === "chdir" ? this.command.cwd : "";
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  b: "left behind by a command that ended",
+  l: "its lease was over, and its agent had not ended it",
+  k: LOST,
+};
+
+const namesOf = (numbers: object): ReadonlyMap<number, string> =>
+  new Map(Object.entries(numbers).map(([name, number]) => [number as number, name]));
+const signalNames = namesOf(constants.signals);
+const errorNames = namesOf(constants.errno);
+const signalName = (number: number): string => signalNames.get(number) ?? `SIG${number}`;
+
+const msOf = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), 2 ** 31 - 1);
+const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A text: why no system could start this. */
+function startFrame(id: number, command: StartCommand): Buffer | string {
+  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms } = command;
+  const strings = [file, cwd, argv0, ...args];
+  const argc = strings.length - 2;
+  for (const name of Object.keys(env)) strings.push(`${name}=${env[name]}`);
+  const envc = strings.length - 2 - argc;
+  if (strings.some((text) => text.includes("\0"))) return "EINVAL";
+  const text = `${strings.join("\0")}\0`;
+  const length = 32 + Buffer.byteLength(text);
+  if (length > FRAME_BYTES_MAX) return "E2BIG";
+  const frame = Buffer.allocUnsafe(4 + length);
+  const words = [length, START, id, msOf(lease_ms), msOf(grace_ms), stdout, stderr, argc, envc];
+  words.forEach((word, i) => frame.writeUInt32LE(word, 4 * i));
+  frame.write(text, 36);
+  return frame;
+}
+
+const REFUSED: Readonly<Record<string, string>> = {
+  EINVAL: "an argument, a path or the environment holds a NUL",
+  E2BIG: "arguments and environment are too long",
+};
+
+const refused = (code: string): Started => ({
+  pid: Promise.resolve(null),
+  ended: Promise.resolve({ started: false, code, message: REFUSED[code] ?? "" }),
+  end: () => Promise.resolve({ signalled: [], survivors: 0 }),
+  extend: () => undefined,
+});

@@ -1,0 +1,159 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { KEEPER, keptProcesses } from "../../src/index.ts";
+import { processesOf, stage } from "../fixtures.ts";
+import { shell } from "../scripted-daemon.ts";
+import { AWKWARD, awkwardTree, keepersOf, makeYard, parentOf, sleepers, uniqueSleep, until } from "./trees.ts";
+
+const kept = keptProcesses(KEEPER);
+
+/** Starts the awkward tree and waits until it has grown. */
+async function grow(given: { readonly last?: string; readonly lease_ms?: number; readonly grace_ms?: number } = {}) {
+  const yard = makeYard();
+  const seconds = uniqueSleep();
+  const { last = "while :; do wait; done", ...more } = given;
+  const started = yard.start(kept!, awkwardTree(seconds, last), more);
+  const grown = until(() => sleepers(seconds).length === AWKWARD);
+  return { ...yard, ...started, seconds, grown };
+}
+
+const waitFor = (name: string): string => `while [ ! -e ${name} ]; do sleep 0.01; done`;
+
+describe.skipIf(kept === null)("a tree that ignores SIGTERM, left its session and was forked twice ends", () => {
+  test("when its command is told to end", async () => {
+    const { seconds, grown, end, ended } = await grow();
+    await grown;
+    const { signalled, survivors } = await end("because", () => 50);
+    expect(survivors).toBe(0);
+    expect(sleepers(seconds)).toEqual([]);
+    expect(new Set(signalled.map(({ signal }) => signal))).toEqual(new Set(["SIGTERM", "SIGKILL"]));
+    // the command's own group and three sessions
+    expect(signalled.filter(({ signal }) => signal === "SIGKILL").length).toBe(4);
+    expect(await ended).toMatchObject({ exit: { signal: "SIGKILL" }, cut: null });
+  });
+
+  test("when its command ends by itself", async () => {
+    const { seconds, grown, end, ended, directory } = await grow({ last: `${waitFor("go")}; exit 5` });
+    await grown;
+    writeFileSync(join(directory, "go"), "");
+    expect(await ended).toMatchObject({ exit: { code: 5 }, cut: null });
+    const { signalled, survivors } = await end("left behind", () => 50);
+    expect(survivors).toBe(0);
+    expect(signalled.map(({ why }) => why)).toContain("left behind by a command that ended");
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("when its lease is over and nobody says so", async () => {
+    const { seconds, grown, end, ended, extend } = await grow({ grace_ms: 50 });
+    await grown;
+    extend(1);
+    expect(await ended).toMatchObject({ exit: { signal: "SIGKILL" }, cut: expect.stringContaining("lease") });
+    const { signalled, survivors } = await end("too late", () => 50);
+    expect(new Set(signalled.map(({ why }) => why))).toEqual(
+      new Set(["its lease was over, and its agent had not ended it"]),
+    );
+    expect(survivors).toBe(0);
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("when its keeper is killed, and the next command gets another keeper", async () => {
+    const { seconds, grown, end, ended, pid } = await grow();
+    await grown;
+    const keeper = parentOf(parentOf((await pid)!));
+    expect(keepersOf(process.pid)).toContain(keeper);
+    process.kill(keeper, "SIGKILL");
+    expect(await ended).toMatchObject({ exit: { signal: "SIGKILL" }, cut: "its keeper was lost, and it with it" });
+    expect((await end("too late", () => 50)).survivors).toBe(0);
+    expect(sleepers(seconds)).toEqual([]);
+    const next = makeYard().start(kept!, "exit 6");
+    expect(await next.ended).toMatchObject({ exit: { code: 6 } });
+  });
+
+  test("when its guard is killed", async () => {
+    const { seconds, grown, end, ended, pid } = await grow();
+    await grown;
+    process.kill(parentOf((await pid)!), "SIGKILL");
+    expect(await ended).toMatchObject({ exit: null, cut: "its guard was killed, and it with it" });
+    expect((await end("too late", () => 50)).survivors).toBe(0);
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("when keeper and guard are killed in one moment, as far as its mark is found", async () => {
+    const { seconds, grown, end, ended, pid } = await grow();
+    await grown;
+    const guard = parentOf((await pid)!);
+    const keeper = parentOf(guard);
+    // so that neither sees the other's end
+    process.kill(guard, "SIGSTOP");
+    process.kill(keeper, "SIGSTOP");
+    process.kill(guard, "SIGKILL");
+    process.kill(keeper, "SIGKILL");
+    expect(await ended).toMatchObject({ exit: null, cut: "its keeper was lost, and it with it" });
+    // what threw its environment away is beyond us
+    const { survivors } = await end("its keeper was lost", () => 0);
+    expect(survivors).toBe(0);
+    const rest = sleepers(seconds);
+    expect(rest.length).toBeLessThanOrEqual(1);
+    for (const one of rest) process.kill(one, "SIGKILL");
+  });
+});
+
+describe.skipIf(kept === null)("a keeper", () => {
+  test("that somebody has stopped does not keep its agent waiting", async () => {
+    const { start } = makeYard();
+    const seconds = uniqueSleep();
+    const { pid, ended, end } = start(kept!, `sleep ${seconds} & setsid sleep ${seconds} & wait`);
+    await until(() => sleepers(seconds).length === 2);
+    const guard = parentOf((await pid)!);
+    process.kill(guard, "SIGSTOP");
+    const { signalled, survivors } = await end("because", () => 50);
+    expect(signalled.map(({ signal }) => signal)).toEqual(["SIGTERM", "SIGTERM"]);
+    expect(survivors).toBe(0);
+    expect(await ended).toMatchObject({ exit: null, cut: "its keeper did not end it when told to" });
+    expect(sleepers(seconds)).toEqual([]);
+    process.kill(guard, "SIGKILL");
+  });
+
+  test("starts no shell for a file that the system does not take for a program", async () => {
+    const { directory, program, start } = makeYard();
+    const file = program(`touch ${join(directory, "a-shell-was-here")}\n`);
+    const { ended } = start(kept!, "", { file, args: [] });
+    expect(await ended).toEqual({ started: false, code: "ENOEXEC", message: `execve ${file}` });
+    expect(existsSync(join(directory, "a-shell-was-here"))).toBe(false);
+  });
+
+  test("lets a command run as long as its lease is extended", async () => {
+    const { start } = makeYard();
+    const { ended, extend } = start(kept!, "sleep 0.5; exit 7", { lease_ms: 200, grace_ms: 0 });
+    extend(60_000);
+    expect(await ended).toMatchObject({ exit: { code: 7 }, cut: null });
+  });
+
+  test("measures what a command used", async () => {
+    const { start } = makeYard();
+    const { ended } = start(kept!, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done");
+    const end = await ended;
+    expect(end.started && end.usage!.user_ms).toBeGreaterThan(10);
+    expect(end.started && end.usage!.rss_kb_max).toBeGreaterThan(500);
+  });
+
+  test("tells of a command that is over before it is told to end", async () => {
+    const { start } = makeYard();
+    const many = Array.from({ length: 50 }, (_, i) => start(kept!, `exit ${i}`));
+    const ends = await Promise.all(many.map(async ({ end, ended }) => [await end("at once", () => 0), await ended]));
+    for (const [ending] of ends) expect(ending).toMatchObject({ survivors: 0 });
+  });
+
+  test("stands in the manifest of what it kept, and so does its absence", async () => {
+    for (const ports of [() => ({ processes: kept! }), undefined]) {
+      const { daemon } = stage(ports === undefined ? { keeper: null } : { ports });
+      const [grant] = daemon.queue({ exec: { commands: [shell("exit 0")] } });
+      await daemon.until(() => daemon.reportOf(grant!.exec_id) !== undefined);
+      const { supervisor, commands } = daemon.manifestOf(grant!.exec_id);
+      expect(supervisor).toBe(ports === undefined ? "none" : "keeper");
+      expect(commands[0]!.usage === null).toBe(ports === undefined);
+      expect(processesOf(grant!.exec_id)).toEqual([]);
+    }
+  });
+});
