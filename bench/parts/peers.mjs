@@ -1,0 +1,21 @@
+// Peers: programs that others have written for the same work, where this machine has them. Each is one file in peers/.
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const directory = join(dirname(fileURLToPath(import.meta.url)), "..", "peers");
+
+/** `peers_dir`: where `npm install` was run for those that come from npm. */
+export async function findPeers(peers_dir) {
+  const found = [];
+  const missing = [];
+  for (const file of readdirSync(directory).filter((name) => name.endsWith(".mjs")).sort()) {
+    const { findPeer, name } = await import(pathToFileURL(join(directory, file)).href);
+    try {
+      found.push({ name, ...(await findPeer(peers_dir)) });
+    } catch (error) {
+      missing.push({ name, reason: error.message.split("\n")[0] });
+    }
+  }
+  return { found, missing };
+}

@@ -1,0 +1,124 @@
+// P4: durable jobs without a process, over HTTP: submitted as one run, leased, reported, acknowledged, and recorded.
+import { startAgents, startDaemon } from "../parts/cluster.mjs";
+import { fan, wide, workflow } from "../parts/graphs.mjs";
+import { sharedNow } from "../parts/machine.mjs";
+import { startQueueFloor } from "../parts/queue-floor.mjs";
+
+/** One run on a daemon and an agent that have just been started, as all else here. */
+export async function runJobs(bench, graph, { slots, executor = "none" }) {
+  const daemon = await startDaemon(bench.fresh(), bench);
+  const agents = await startAgents(daemon, { slots, executor, profile: bench.profile });
+  try {
+    const spec = workflow(graph);
+    const last = agents.reported(graph.length);
+    const begun = sharedNow();
+    await daemon.submit(spec);
+    const submitted = sharedNow();
+    const acknowledged = await last;
+    await daemon.drained();
+    return {
+      submit_ms: submitted - begun,
+      acknowledged_ms: acknowledged - begun,
+      recorded_ms: sharedNow() - begun,
+    };
+  } finally {
+    await agents.stop();
+    await daemon.stop();
+  }
+}
+
+async function withFloor(bench, measure) {
+  const floor = await startQueueFloor(bench.fresh());
+  try {
+    return await measure(floor);
+  } finally {
+    await floor.stop();
+  }
+}
+
+async function peersOf(bench, key, measure) {
+  const values = {};
+  for (const peer of bench.peers.filter(({ kind }) => kind === "jobs")) {
+    const value = await measure(peer);
+    if (value !== null) values[`peer ${peer.name} ${key}`] = value;
+  }
+  return values;
+}
+
+const count = ({ smoke }) => (smoke ? 500 : 5_000);
+const width = ({ smoke }) => (smoke ? 200 : 1_000);
+
+const jobs = (slots) => ({
+  id: "P4",
+  what: (bench) => `${count(bench)} jobs without a process, ${slots} slots`,
+  warm: true,
+  async round(bench) {
+    const n = count(bench);
+    const rate = (ms) => n / (ms / 1_000);
+    const floor = await withFloor(bench, (queue) => queue.jobs(n, slots));
+    const ours = await runJobs(bench, wide(n), { slots });
+    return {
+      floor: rate(floor),
+      acknowledged: rate(ours.acknowledged_ms),
+      recorded: rate(ours.recorded_ms),
+      ...(await peersOf(bench, "acknowledged", async (peer) => rate(await peer.jobs(bench.fresh(), n, slots)))),
+    };
+  },
+  figures: () => [
+    {
+      key: "acknowledged",
+      what: "acknowledged",
+      unit: "/s",
+      beside: [{ key: "floor", name: "floor" }],
+      goal: { of: "value", min: 2_800 },
+      gross: { min: slots === 8 ? 0.05 : 0.02 },
+    },
+    {
+      key: "recorded",
+      what: "every record written",
+      unit: "/s",
+      beside: [{ key: "floor", name: "floor" }],
+      goal: { of: "value", min: 2_000 },
+      gross: { min: slots === 8 ? 0.03 : 0.01 },
+    },
+  ],
+});
+
+/** What a bundle costs on top, with its syncs: no peer writes one. */
+const bundles = {
+  id: "P4",
+  what: (bench) => `${count(bench)} jobs without a process and with bundles on disk, 8 slots`,
+  smoke: false,
+  async round(bench) {
+    const n = count(bench);
+    const { acknowledged_ms } = await runJobs(bench, wide(n), { slots: 8, executor: "bundles" });
+    return { acknowledged: n / (acknowledged_ms / 1_000) };
+  },
+  figures: () => [{ key: "acknowledged", what: "acknowledged", unit: "/s" }],
+};
+
+const joined = {
+  id: "P4",
+  what: (bench) => `${width(bench)} wide with a join, 64 slots`,
+  warm: true,
+  async round(bench) {
+    const n = width(bench);
+    return {
+      floor: await withFloor(bench, (queue) => queue.jobs(n, 64, { join: true })),
+      acknowledged: (await runJobs(bench, fan(n), { slots: 64 })).acknowledged_ms,
+      ...(await peersOf(bench, "acknowledged", (peer) => peer.fan?.(bench.fresh(), n, 64) ?? null)),
+    };
+  },
+  figures: () => [
+    {
+      key: "acknowledged",
+      what: "acknowledged",
+      unit: "ms",
+      beside: [{ key: "floor", name: "floor" }],
+      goal: { of: "value", max: 300 },
+      gross: { max: 60 },
+    },
+  ],
+};
+
+export const jobsWorks = [jobs(8), jobs(64), bundles, joined];
