@@ -13,7 +13,9 @@ const daemonProgram = join(here, "..", "..", "packages", "daemon", "bin", "orche
 const agentProgram = join(here, "agent.mjs");
 
 const profiled = (directory, name) =>
-  directory === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}-${process.hrtime.bigint()}.cpuprofile`];
+  directory === null
+    ? []
+    : ["--cpu-prof", `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}-${process.hrtime.bigint()}.cpuprofile`];
 
 /** Starts a daemon on `directory/state` and waits until it is ready. `ready_ms`: how long that took. */
 export async function startDaemon(directory, { profile = null } = {}) {
@@ -33,7 +35,8 @@ export async function startDaemon(directory, { profile = null } = {}) {
   const gone = once(child, "exit");
   const line = await Promise.race([once(child.stdout, "data").then(([data]) => String(data)), gone.then(() => null)]);
   const url = /ready at (\S+)/.exec(line ?? "")?.[1];
-  if (url === undefined) throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode} before it was ready`);
+  if (url === undefined)
+    throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode} before it was ready`);
   const ready_ms = performance.now() - begun;
   const token = (role) => readFileSync(join(state, "tokens", role), "utf8").trim();
   const client = makeClient(httpTransport(url), token("operator"));
@@ -75,7 +78,17 @@ export async function startAgents(
   { state, url, workspace, directory },
   { slots, executor = "real", count = 1, labels = [], stamps = false, profile = null },
 ) {
-  const options = { state, daemon: url, workspace, slots, executor, count, labels, stamps, log: join(directory, "agent.log") };
+  const options = {
+    state,
+    daemon: url,
+    workspace,
+    slots,
+    executor,
+    count,
+    labels,
+    stamps,
+    log: join(directory, "agent.log"),
+  };
   const child = fork(agentProgram, [JSON.stringify(options)], { execArgv: profiled(profile, "agent"), cwd: workspace });
   const gone = once(child, "exit");
   const heard = (wanted) =>

@@ -10,7 +10,9 @@ export const chain = (count) => Array.from({ length: count }, (_, i) => (i === 0
 /** `depth` layers of `width` stages, each requiring `requires` of the layer before it. */
 export const layers = (depth, width, requires) =>
   Array.from({ length: depth * width }, (_, i) =>
-    i < width ? [] : Array.from({ length: requires }, (_, k) => (Math.floor(i / width) - 1) * width + ((i + k) % width)),
+    i < width
+      ? []
+      : Array.from({ length: requires }, (_, k) => (Math.floor(i / width) - 1) * width + ((i + k) % width)),
   );
 
 export const stageName = (i) => `s${i}`;

@@ -22,8 +22,14 @@ export function forgetfulFiles(real, state) {
   const runs = join(state, "runs");
   const ofJobs = (path) => path.startsWith(runs) || path.includes("/held/") || path.includes("/scratch/");
   const FIRST_FD = 2 ** 30;
-  const path = (name, instead) => (first, ...rest) => (ofJobs(first) ? instead : real[name](first, ...rest));
-  const fd = (name, instead) => (first, ...rest) => (first >= FIRST_FD ? instead : real[name](first, ...rest));
+  const path =
+    (name, instead) =>
+    (first, ...rest) =>
+      ofJobs(first) ? instead : real[name](first, ...rest);
+  const fd =
+    (name, instead) =>
+    (first, ...rest) =>
+      first >= FIRST_FD ? instead : real[name](first, ...rest);
   let next_fd = FIRST_FD;
   return {
     mkdir: path("mkdir", true),

@@ -9,7 +9,9 @@ const directory = join(dirname(fileURLToPath(import.meta.url)), "..", "peers");
 export async function findPeers(peers_dir) {
   const found = [];
   const missing = [];
-  for (const file of readdirSync(directory).filter((name) => name.endsWith(".mjs")).sort()) {
+  for (const file of readdirSync(directory)
+    .filter((name) => name.endsWith(".mjs"))
+    .sort()) {
     const { findPeer, name } = await import(pathToFileURL(join(directory, file)).href);
     try {
       found.push({ name, ...(await findPeer(peers_dir)) });
@@ -18,4 +20,18 @@ export async function findPeers(peers_dir) {
     }
   }
   return { found, missing };
+}
+
+/** What the peers of one kind take for the same work, as values of a round. One that fails is out, by name. */
+export async function askPeers(bench, kind, measure) {
+  const values = {};
+  for (const peer of bench.peers.filter((candidate) => candidate.kind === kind)) {
+    try {
+      for (const [key, value] of Object.entries(await measure(peer))) values[`peer ${peer.name} ${key}`] = value;
+    } catch (error) {
+      bench.peers = bench.peers.filter((other) => other !== peer);
+      console.error(`peer ${peer.name} failed and is left out from here on: ${error.message}`);
+    }
+  }
+  return values;
 }

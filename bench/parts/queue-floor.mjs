@@ -8,11 +8,19 @@ import { httpTransport } from "orchestrator-agent";
 const program = join(dirname(fileURLToPath(import.meta.url)), "..", "floor-jobs.mjs");
 
 export async function startQueueFloor(directory) {
-  const child = spawn(process.execPath, [program, join(directory, "journal")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [program, join(directory, "journal")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [port] = await once(child.stdout, "data");
   const transport = httpTransport(`http://127.0.0.1:${String(port).trim()}`);
   const ask = async (body) => {
-    const reply = await transport({ method: "POST", path: "/", headers: {}, body: JSON.stringify(body), timeout_ms: 60_000 });
+    const reply = await transport({
+      method: "POST",
+      path: "/",
+      headers: {},
+      body: JSON.stringify(body),
+      timeout_ms: 60_000,
+    });
     return JSON.parse(reply.body);
   };
   return {
@@ -26,7 +34,10 @@ export async function startQueueFloor(directory) {
         done = jobs;
         if (left > 0) continue;
         await ask({ done });
-        if (join) await ask({ submit: 1 }).then(() => ask({ jobs_max: 1 })).then((last) => ask({ done: last }));
+        if (join)
+          await ask({ submit: 1 })
+            .then(() => ask({ jobs_max: 1 }))
+            .then((last) => ask({ done: last }));
       }
       return performance.now() - begun;
     },

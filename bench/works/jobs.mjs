@@ -2,10 +2,11 @@
 import { startAgents, startDaemon } from "../parts/cluster.mjs";
 import { fan, wide, workflow } from "../parts/graphs.mjs";
 import { sharedNow } from "../parts/machine.mjs";
+import { askPeers } from "../parts/peers.mjs";
 import { startQueueFloor } from "../parts/queue-floor.mjs";
 
 /** One run on a daemon and an agent that have just been started, as all else here. */
-export async function runJobs(bench, graph, { slots, executor = "none" }) {
+async function runJobs(bench, graph, { slots, executor = "none" }) {
   const daemon = await startDaemon(bench.fresh(), bench);
   const agents = await startAgents(daemon, { slots, executor, profile: bench.profile });
   try {
@@ -36,15 +37,6 @@ async function withFloor(bench, measure) {
   }
 }
 
-async function peersOf(bench, key, measure) {
-  const values = {};
-  for (const peer of bench.peers.filter(({ kind }) => kind === "jobs")) {
-    const value = await measure(peer);
-    if (value !== null) values[`peer ${peer.name} ${key}`] = value;
-  }
-  return values;
-}
-
 const count = ({ smoke }) => (smoke ? 500 : 5_000);
 const width = ({ smoke }) => (smoke ? 200 : 1_000);
 
@@ -61,7 +53,9 @@ const jobs = (slots) => ({
       floor: rate(floor),
       acknowledged: rate(ours.acknowledged_ms),
       recorded: rate(ours.recorded_ms),
-      ...(await peersOf(bench, "acknowledged", async (peer) => rate(await peer.jobs(bench.fresh(), n, slots)))),
+      ...(await askPeers(bench, "jobs", async (peer) => ({
+        acknowledged: rate(await peer.jobs(bench.fresh(), n, slots)),
+      }))),
     };
   },
   figures: () => [
@@ -106,7 +100,9 @@ const joined = {
     return {
       floor: await withFloor(bench, (queue) => queue.jobs(n, 64, { join: true })),
       acknowledged: (await runJobs(bench, fan(n), { slots: 64 })).acknowledged_ms,
-      ...(await peersOf(bench, "acknowledged", (peer) => peer.fan?.(bench.fresh(), n, 64) ?? null)),
+      ...(await askPeers(bench, "jobs", async (peer) =>
+        peer.fan === undefined ? {} : { acknowledged: await peer.fan(bench.fresh(), n, 64) },
+      )),
     };
   },
   figures: () => [

@@ -5,17 +5,24 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chain, layers, wide, workflow } from "../parts/graphs.mjs";
+import { askPeers } from "../parts/peers.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const command = join(here, "..", "..", "packages", "cli", "bin", "orchestrator.js");
 const floor = join(here, "..", "floor.mjs");
 
 /** Runs a program to its end. `ms`: how long it took. */
-export function timed({ file, args, cwd, env = process.env }) {
+function timed({ file, args, cwd, env = process.env }) {
   const begun = performance.now();
-  const { status, signal, stdout, stderr, error } = spawnSync(file, args, { cwd, env, encoding: "utf8", maxBuffer: 1 << 28 });
+  const { status, signal, stdout, stderr, error } = spawnSync(file, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
   const ms = performance.now() - begun;
-  if (status !== 0) throw error ?? new Error(`${file} ${args.join(" ")} ended with ${status ?? signal}: ${stderr}${stdout}`);
+  if (status !== 0)
+    throw error ?? new Error(`${file} ${args.join(" ")} ended with ${status ?? signal}: ${stderr}${stdout}`);
   return { ms, stdout };
 }
 
@@ -23,7 +30,7 @@ const work = ({ id, what, graph, slots, floor_slots = slots, goal, gross }) => (
   id,
   what,
   warm: true,
-  round(bench) {
+  async round(bench) {
     const stages = graph(bench);
     const directory = bench.fresh();
     const file = join(directory, "workflow.json");
@@ -31,19 +38,23 @@ const work = ({ id, what, graph, slots, floor_slots = slots, goal, gross }) => (
     const of_floor = join(directory, "floor");
     mkdirSync(of_floor);
     const values = {
-      floor: Number(timed({ file: process.execPath, args: [floor, file, String(floor_slots), of_floor], cwd: directory }).stdout),
+      floor: Number(
+        timed({ file: process.execPath, args: [floor, file, String(floor_slots), of_floor], cwd: directory }).stdout,
+      ),
       ours: timed({
         file: process.execPath,
         args: [command, "--state", "state", "--quiet", "run", "--slots", String(slots), file],
         cwd: directory,
       }).ms,
     };
-    for (const peer of bench.peers.filter(({ kind }) => kind === "stages")) {
+    const of_peers = await askPeers(bench, "stages", (peer) => {
+      if (peer.fits?.(stages) === false) return {};
       const cwd = join(directory, peer.name);
       mkdirSync(cwd);
       peer.prepare(stages, cwd);
-      values[`peer ${peer.name} ours`] = timed({ cwd, ...peer.command(slots, cwd) }).ms;
-    }
+      return { ours: timed({ cwd, ...peer.command(slots, cwd) }).ms };
+    });
+    Object.assign(values, of_peers);
     values.stage = values.ours / stages.length;
     values.floor_stage = values.floor / stages.length;
     return values;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startAgents, startDaemon } from "../parts/cluster.mjs";
 import { wide, workflow } from "../parts/graphs.mjs";
 import { sharedNow } from "../parts/machine.mjs";
+import { askPeers } from "../parts/peers.mjs";
 import { startQueueFloor } from "../parts/queue-floor.mjs";
 import { percentile } from "../parts/table.mjs";
 
@@ -67,13 +68,10 @@ export const startWorks = [
       const count = bench.smoke ? 20 : 100;
       const of_floor = await floor(bench, count);
       const of_ours = await ours(bench, count);
-      const values = { floor_p50: of_floor.p50, floor_p99: of_floor.p99, ...of_ours };
-      for (const peer of bench.peers.filter(({ starts: has }) => has !== undefined)) {
-        const of_peer = await peer.starts(bench.fresh(), (start) => starts(count, start));
-        values[`peer ${peer.name} p50`] = of_peer.p50;
-        values[`peer ${peer.name} p99`] = of_peer.p99;
-      }
-      return values;
+      const of_peers = await askPeers(bench, "jobs", async (peer) =>
+        peer.starts === undefined ? {} : peer.starts(bench.fresh(), (start) => starts(count, start)),
+      );
+      return { floor_p50: of_floor.p50, floor_p99: of_floor.p99, ...of_ours, ...of_peers };
     },
     // the slowest of twenty says nothing
     figures: ({ smoke }) => [figure("p50", 5, 20), ...(smoke ? [] : [figure("p99", 10, null)])],
