@@ -16,9 +16,13 @@ for (const file of process.argv.slice(2)) {
   const all = [...own.values()].reduce((sum, us) => sum + us, 0);
   const idle = own.get("(idle)") ?? 0;
   own.delete("(idle)");
-  console.log(`\n${basename(file)}: ${(all / 1e6).toFixed(1)} s, ${((idle / all) * 100).toFixed(0)} % idle; of the rest:`);
+  console.log(
+    `\n${basename(file)}: ${(all / 1e6).toFixed(1)} s, ${((idle / all) * 100).toFixed(0)} % idle; of the rest:`,
+  );
   for (const [name, us] of [...own].toSorted((a, b) => b[1] - a[1]).slice(0, SHOWN)) {
-    console.log(`${((us / (all - idle)) * 100).toFixed(1).padStart(5)} %  ${(us / 1e3).toFixed(0).padStart(6)} ms  ${name}`);
+    console.log(
+      `${((us / (all - idle)) * 100).toFixed(1).padStart(5)} %  ${(us / 1e3).toFixed(0).padStart(6)} ms  ${name}`,
+    );
   }
 }
 

@@ -27,8 +27,10 @@ export async function startDaemon(directory, { profile = null } = {}) {
     [
       ...profiled(profile, "daemon"),
       daemonProgram,
-      ...["--listen", "127.0.0.1:0", "--state", state, "--workspace-root", workspace],
-      ...["--log", join(directory, "daemon.log")],
+      "--listen=127.0.0.1:0",
+      `--state=${state}`,
+      `--workspace-root=${workspace}`,
+      `--log=${join(directory, "daemon.log")}`,
     ],
     { cwd: workspace, stdio: ["ignore", "pipe", "inherit"] },
   );

@@ -18,51 +18,43 @@ const shown = (values, digits) =>
 /**
  * figure: {
  *   key, what, unit, digits,
- *   beside: [{ key, name }],        what it is compared with; peers are added by their own keys, `peer NAME KEY`
- *   goal: { of: "ratio" | "value", max | min },   of the ratio to the first of `beside`, or of the value itself
- *   ahead_of: NAME,                 of a peer, by a ratio above 1
- *   gross: { max | min },           of that ratio: what a smoke run takes for a regression
+ *   beside: { key, name },          what it is held against; peers follow by their own keys, `peer NAME KEY`
+ *   goal: { of: "ratio" | "value", max | min },   of the ratio to what stands beside it, or of the value itself
+ *   ahead_of: NAME                  the goal is to be faster than this peer, too; only for rates
+ *   gross: { max | min },           of the ratio: what a smoke run takes for a regression
  * }
+ * `gross` in the answer: what to say of a gross regression, or null.
  */
 export function tableRow(work, figure, rounds, bench) {
-  const { key, what, unit, digits = 0, beside = [], goal = null } = figure;
+  const { key, what, unit, digits = 0, beside = null, goal = null, ahead_of = null, gross = null } = figure;
   const ours = rounds.map((round) => round[key]);
-  const besides = [
-    ...beside,
-    ...bench.peers
-      .map(({ name }) => ({ key: `peer ${name} ${key}`, name }))
-      .filter((peer) => rounds.every((round) => round[peer.key] !== undefined)),
-  ];
+  const ratioTo = (other) => ours.map((value, i) => value / rounds[i][other]);
+  const ratio = beside === null ? null : ratioTo(beside.key);
+
   const name = what === undefined ? work.what(bench) : `${work.what(bench)}: ${what}`;
-  const first = besides[0] === undefined ? null : ratioTo(rounds, ours, besides[0].key);
-  const judged = goal === null ? null : goal.of === "ratio" ? first : ours;
-  const met =
-    judged === null
-      ? ""
-      : `${bound(goal)}${goal.of === "value" ? ` ${unit}` : ""}: ${within(median(judged), goal) ? "met" : "not met"}`;
-  const lines = [row(work.id, name, unit, shown(ours, digits), ...side(besides[0], rounds, first, digits), met)];
-  for (const other of besides.slice(1)) {
-    lines.push(row("", "", "", "", ...side(other, rounds, ratioTo(rounds, ours, other.key), digits), ""));
+  const side = (other) => [
+    `${other.name} ${shown(
+      rounds.map((round) => round[other.key]),
+      digits,
+    )}`,
+    shown(ratioTo(other.key), 2),
+  ];
+  const judged = goal === null ? "" : judge(goal.of === "ratio" ? ratio : ours, goal, goal.of === "ratio" ? "" : unit);
+  const lines = [row(work.id, name, unit, shown(ours, digits), ...(beside === null ? ["", ""] : side(beside)), judged)];
+  for (const { name: peer } of bench.peers) {
+    const other = { name: peer, key: `peer ${peer} ${key}` };
+    if (rounds.some((round) => round[other.key] === undefined)) continue;
+    lines.push(row("", "", "", "", ...side(other), peer === ahead_of ? judge(ratioTo(other.key), { min: 1 }, "") : ""));
   }
-  const gross =
-    figure.gross === undefined || first === null || within(median(first), figure.gross)
-      ? null
-      : `${work.id} ${name}: ${text(median(first), 2)} x its floor, beyond ${bound(figure.gross)}: a gross regression`;
-  return { lines, gross };
+
+  const is_gross = gross !== null && !within(median(ratio), gross);
+  const far = () =>
+    `${work.id} ${name}: ${text(median(ratio), 2)} x what stands beside it, beyond ${bound(gross)}: a gross regression`;
+  return { lines, gross: is_gross ? far() : null };
 }
 
-const ratioTo = (rounds, ours, key) => ours.map((value, i) => value / rounds[i][key]);
-
-const side = (beside, rounds, ratio, digits) =>
-  beside === undefined
-    ? ["", ""]
-    : [
-        `${beside.name} ${shown(
-          rounds.map((r) => r[beside.key]),
-          digits,
-        )}`,
-        shown(ratio, 2),
-      ];
+const judge = (values, goal, unit) =>
+  `${`${bound(goal)} ${unit}`.trim()}: ${within(median(values), goal) ? "met" : "not met"}`;
 
 const within = (value, { max = Number.POSITIVE_INFINITY, min = Number.NEGATIVE_INFINITY }) =>
   value <= max && value >= min;

@@ -85,7 +85,7 @@ const work = ({ what, count, ...executor }) => ({
     {
       key: "rate",
       unit: "/s",
-      beside: [{ key: "alone", name: "without them" }],
+      beside: { key: "alone", name: "without them" },
       goal: { of: "ratio", min: 0.9 },
       gross: { min: 0.1 },
     },

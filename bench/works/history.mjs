@@ -83,7 +83,7 @@ export const historyWorks = [
         what: key === "restart" ? "restart to ready" : key,
         unit: "ms",
         digits: key === "restart" ? 0 : 1,
-        beside: [{ key: `few_${key}`, name: `with ${text(lengths(bench).few)}` }],
+        beside: { key: `few_${key}`, name: `with ${text(lengths(bench).few)}` },
         goal: { of: "ratio", max: 1.3 },
         gross: { max: 4 },
       })),

@@ -5,7 +5,7 @@ import { closeSync, openSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { startAgents, startDaemon } from "../parts/cluster.mjs";
 import { wide, workflow } from "../parts/graphs.mjs";
-import { rssMb, rssPeakMb, sharedNow } from "../parts/machine.mjs";
+import { rssMb, rssPeakMb } from "../parts/machine.mjs";
 
 const MIB = 2 ** 20;
 const mib = ({ smoke }) => (smoke ? 256 : 4_096);
@@ -78,7 +78,7 @@ export const outputWorks = [
         key: "rate",
         what: "to its exit",
         unit: "MiB/s",
-        beside: [{ key: "floor", name: "`cmd > file`" }],
+        beside: { key: "floor", name: "`cmd > file`" },
         goal: { of: "ratio", min: 0.9 },
         gross: { min: 0.2 },
       },

@@ -63,7 +63,7 @@ const work = ({ id, what, graph, slots, floor_slots = slots, goal, gross }) => (
     {
       key: "ours",
       unit: "ms",
-      beside: [{ key: "floor", name: "floor" }],
+      beside: { key: "floor", name: "floor" },
       goal: { of: "ratio", max: goal },
       gross: { max: gross },
     },
@@ -74,7 +74,7 @@ const work = ({ id, what, graph, slots, floor_slots = slots, goal, gross }) => (
             what: "a stage",
             unit: "ms",
             digits: 1,
-            beside: [{ key: "floor_stage", name: "floor" }],
+            beside: { key: "floor_stage", name: "floor" },
             goal: { of: "value", max: 8 },
           },
         ]

@@ -44,7 +44,7 @@ async function ours(bench, count) {
 async function floor(bench, count) {
   const queue = await startQueueFloor(bench.fresh());
   try {
-    return await starts(count, queue.start);
+    return await starts(count, () => queue.start());
   } finally {
     await queue.stop();
   }
@@ -55,7 +55,7 @@ const figure = (key, goal, gross) => ({
   what: key,
   unit: "ms",
   digits: 1,
-  beside: [{ key: `floor_${key}`, name: "floor" }],
+  beside: { key: `floor_${key}`, name: "floor" },
   goal: { of: "value", max: goal },
   ...(gross === null ? {} : { gross: { max: gross } }),
 });
