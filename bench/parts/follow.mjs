@@ -19,15 +19,29 @@ async function followEvents(first) {
   stream.on("data", first);
 }
 
+/** What came of a file from `at` on: its length. A file that is not there yet has none. */
+async function read(name, at, count) {
+  const path = `/v1/runs/${run_id}/stages/${stage_id}/execs/${exec_id}/files/${name}`;
+  const reply = await ask(path, { range: `bytes=${at}-${at + count - 1}` });
+  let length = 0;
+  for await (const chunk of reply) length += chunk.length;
+  return reply.statusCode === 206 ? length : 0;
+}
+
+/** The requests of `orchestrator logs --follow`, one after the other. */
 async function followLog(first) {
-  for (let at = 0; ; ) {
-    const path = `/v1/runs/${run_id}/stages/${stage_id}/execs/${exec_id}/files/cmd-000.stdout.log`;
-    const reply = await ask(path, { range: `bytes=${at}-${at + PORTION - 1}` });
-    let length = 0;
-    for await (const chunk of reply) length += chunk.length;
-    at += length;
+  const files = ["cmd-000.stdout.log", "cmd-000.stderr.log"].map((name) => ({ name, at: 0 }));
+  for (;;) {
+    await read("cmd-001.stdout.log", 0, 1);
+    let came = false;
+    for (const file of files) {
+      for (let length = -1; length !== 0; came ||= length > 0) {
+        length = await read(file.name, file.at, PORTION);
+        file.at += length;
+      }
+    }
     first();
-    if (length === 0) await sleep(POLL_MS);
+    if (!came) await sleep(POLL_MS);
   }
 }
 
