@@ -25,4 +25,5 @@ const server = createServer(async (request, response) => {
   else response.end("[]");
   grant();
 });
+process.stdin.on("end", () => process.exit()).resume();
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));

@@ -40,7 +40,7 @@ process.on("exit", () => {
   spawnSync("chmod", ["-R", "u+w", place]);
   rmSync(place, { recursive: true, force: true });
 });
-process.on("SIGINT", () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
 const peers = flags.peers ? await findPeers(resolve(flags["peers-dir"])) : { found: [], missing: [] };
 if (flags.profile !== undefined) mkdirSync(flags.profile, { recursive: true });

@@ -66,6 +66,7 @@ const agents = Array.from({ length: options.count }, (_, i) =>
     },
   ),
 );
+process.on("disconnect", () => process.exit(1));
 process.on("SIGTERM", () => {
   for (const agent of agents) agent.stop();
 });

@@ -31,8 +31,10 @@ export async function startDaemon(directory, { profile = null } = {}) {
       `--state=${state}`,
       `--workspace-root=${workspace}`,
       `--log=${join(directory, "daemon.log")}`,
+      // when we are gone, so is it
+      "--parent-stdin",
     ],
-    { cwd: workspace, stdio: ["ignore", "pipe", "inherit"] },
+    { cwd: workspace, stdio: ["pipe", "pipe", "inherit"] },
   );
   const gone = once(child, "exit");
   const line = await Promise.race([once(child.stdout, "data").then(([data]) => String(data)), gone.then(() => null)]);

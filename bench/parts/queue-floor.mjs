@@ -9,7 +9,7 @@ const program = join(dirname(fileURLToPath(import.meta.url)), "..", "floor-jobs.
 
 export async function startQueueFloor(directory) {
   const child = spawn(process.execPath, [program, join(directory, "journal")], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
   const [port] = await once(child.stdout, "data");
   const transport = httpTransport(`http://127.0.0.1:${String(port).trim()}`);

@@ -22,12 +22,13 @@ export async function findPeer(peers_dir) {
     const server = spawn("redis-server", [...args, "--appendonly", "yes", "--appendfsync", "always"], {
       stdio: "ignore",
     });
+    process.on("exit", () => server.kill());
     const ended = once(server, "exit");
     while (!existsSync(path)) await sleep(10);
     const open = [];
     const options = { connection: { path, maxRetriesPerRequest: null } };
     const opened = (one) => {
-      open.unshift(one);
+      open.push(one);
       return one;
     };
     try {
@@ -41,7 +42,7 @@ export async function findPeer(peers_dir) {
         },
       });
     } finally {
-      for (const one of open) await one.close();
+      await Promise.allSettled(open.map((one) => one.close()));
       server.kill();
       await ended;
     }

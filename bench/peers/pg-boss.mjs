@@ -38,13 +38,16 @@ export async function findPeer(peers_dir) {
   async function withBoss(use) {
     // beside the others, which that user may not enter
     const directory = mkdtempSync(join(tmpdir(), "orchestrator-bench-pg-"));
-    process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
     if (user.uid !== undefined) chownSync(directory, user.uid, user.gid);
     const data = join(directory, "data");
     const spawned = { cwd: directory, stdio: "ignore", ...user };
     execFileSync(join(bin, "initdb"), ["-D", data, "-A", "trust", "-U", "bench"], spawned);
     const server = spawn(join(bin, "postgres"), ["-D", data, "-k", directory, "-c", "listen_addresses="], spawned);
     const ended = once(server, "exit");
+    process.on("exit", () => {
+      server.kill("SIGQUIT");
+      rmSync(directory, { recursive: true, force: true });
+    });
     while (!existsSync(join(directory, ".s.PGSQL.5432"))) await sleep(10);
     await sleep(200);
     const boss = new PgBoss({
@@ -60,7 +63,7 @@ export async function findPeer(peers_dir) {
       await boss.createQueue("bench");
       return await use(boss);
     } finally {
-      await boss.stop({ graceful: false });
+      await Promise.allSettled([boss.stop({ graceful: false })]);
       server.kill("SIGINT");
       await ended;
     }

@@ -91,7 +91,7 @@ export const stagesWorks = [
     graph: independent,
     slots: 2,
     goal: 1.4,
-    gross: 6,
+    gross: 10,
   },
   {
     id: "P1",
@@ -99,7 +99,7 @@ export const stagesWorks = [
     graph: independent,
     slots: 8,
     goal: 1.25,
-    gross: 6,
+    gross: 10,
   },
   {
     id: "P2",
@@ -108,7 +108,7 @@ export const stagesWorks = [
     slots: 2,
     floor_slots: 1,
     goal: 2.2,
-    gross: 20,
+    gross: 30,
   },
   {
     id: "P3",
@@ -116,6 +116,6 @@ export const stagesWorks = [
     graph: ({ smoke }) => layers(10, smoke ? 20 : 50, 5),
     slots: 8,
     goal: 1.25,
-    gross: 8,
+    gross: 10,
   },
 ].map(work);
