@@ -95,8 +95,8 @@ export async function startAgents(
   };
   const child = fork(agentProgram, [JSON.stringify(options)], { execArgv: profiled(profile, "agent"), cwd: workspace });
   const gone = once(child, "exit");
-  const heard = (wanted) =>
-    new Promise((resolve, reject) => {
+  const heard = (wanted) => {
+    const said = new Promise((resolve, reject) => {
       const listen = (message) => {
         if (!(wanted in message)) return;
         child.off("message", listen);
@@ -105,6 +105,10 @@ export async function startAgents(
       child.on("message", listen);
       void gone.then(() => reject(new Error(`the agents ended before they told \`${wanted}\``)));
     });
+    // a measurement that failed elsewhere does not wait for it
+    said.catch(() => {});
+    return said;
+  };
   await heard("claiming");
   return {
     pid: child.pid,
