@@ -59,6 +59,7 @@ export async function startDaemon(directory, { profile = null } = {}) {
     ready_ms,
     call,
     pid: child.pid,
+    gone,
     token: token("operator"),
     submit: async (workflow, options) => (await call("submitRun", { body: { workflow, workspace } }, options)).run_id,
     /** Resolves when every record of every settled run is written. */
@@ -79,9 +80,10 @@ export async function startDaemon(directory, { profile = null } = {}) {
  * `stamps`: tells when each process was started and ended. Waits for a first claim to be parked.
  */
 export async function startAgents(
-  { state, url, workspace, directory },
+  daemon,
   { slots, executor = "real", count = 1, labels = [], stamps = false, profile = null },
 ) {
+  const { state, url, workspace, directory } = daemon;
   const options = {
     state,
     daemon: url,
@@ -103,7 +105,9 @@ export async function startAgents(
         resolve(message[wanted]);
       };
       child.on("message", listen);
-      void gone.then(() => reject(new Error(`the agents ended before they told \`${wanted}\``)));
+      const ended = (who) => () => reject(new Error(`the ${who} ended before the agents told \`${wanted}\``));
+      void gone.then(ended("agents"));
+      void daemon.gone.then(ended("daemon"));
     });
     // a measurement that failed elsewhere does not wait for it
     said.catch(() => {});
