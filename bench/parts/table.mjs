@@ -7,6 +7,9 @@ export const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(va
 export const percentile = (values, p) =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))];
 
+/** A count, as people read it. */
+export const whole = (count) => count.toLocaleString("en-US");
+
 const text = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
@@ -59,6 +62,6 @@ const judge = (values, goal, unit) =>
 const within = (value, { max = Number.POSITIVE_INFINITY, min = Number.NEGATIVE_INFINITY }) =>
   value <= max && value >= min;
 
-const bound = ({ max, min }) => (max === undefined ? `>= ${min}` : `<= ${max}`);
+const bound = ({ max, min }) => (max === undefined ? `>= ${whole(min)}` : `<= ${whole(max)}`);
 
 const row = (...cells) => `| ${cells.join(" | ")} |`;

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startAgents, startDaemon } from "../parts/cluster.mjs";
 import { sharedNow } from "../parts/machine.mjs";
+import { whole } from "../parts/table.mjs";
 
 const program = join(dirname(fileURLToPath(import.meta.url)), "..", "parts", "follow.mjs");
 const EVENTS = 50;
@@ -95,14 +96,14 @@ const work = ({ what, count, smoke, ...executor }) => ({
 
 export const followersWorks = [
   work({
-    what: (n) => `${n} stages of /bin/true, 8 slots`,
+    what: (n) => `${whole(n)} stages of /bin/true, 8 slots`,
     count: () => 1_000,
     slots: 8,
     executor: "real",
     smoke: false,
   }),
   work({
-    what: (n) => `${n} jobs without a process, 64 slots`,
+    what: (n) => `${whole(n)} jobs without a process, 64 slots`,
     count: ({ smoke }) => (smoke ? 500 : 5_000),
     slots: 64,
     executor: "none",

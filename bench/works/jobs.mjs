@@ -4,6 +4,7 @@ import { fan, wide, workflow } from "../parts/graphs.mjs";
 import { cpuMs, sharedNow } from "../parts/machine.mjs";
 import { askPeers } from "../parts/peers.mjs";
 import { startQueueFloor } from "../parts/queue-floor.mjs";
+import { whole } from "../parts/table.mjs";
 
 /** One run on a daemon and an agent that have just been started, as all else here. */
 async function runJobs(bench, graph, { slots, executor = "none" }) {
@@ -43,7 +44,7 @@ const width = ({ smoke }) => (smoke ? 200 : 1_000);
 
 const jobs = (slots) => ({
   id: "P4",
-  what: (bench) => `${count(bench)} jobs without a process, ${slots} slots`,
+  what: (bench) => `${whole(count(bench))} jobs without a process, ${slots} slots`,
   warm: true,
   async round(bench) {
     const n = count(bench);
@@ -87,7 +88,7 @@ const jobs = (slots) => ({
 /** What a bundle costs on top, with its syncs: no peer writes one. */
 const bundles = {
   id: "P4",
-  what: (bench) => `${count(bench)} jobs without a process and with bundles on disk, 8 slots`,
+  what: (bench) => `${whole(count(bench))} jobs without a process and with bundles on disk, 8 slots`,
   smoke: false,
   async round(bench) {
     const n = count(bench);
@@ -99,7 +100,7 @@ const bundles = {
 
 const joined = {
   id: "P4",
-  what: (bench) => `${width(bench)} wide with a join, 64 slots`,
+  what: (bench) => `${whole(width(bench))} wide with a join, 64 slots`,
   warm: true,
   async round(bench) {
     const n = width(bench);

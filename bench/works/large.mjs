@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { startAgents, startDaemon } from "../parts/cluster.mjs";
 import { layers, workflow } from "../parts/graphs.mjs";
 import { rssPeakMb, sharedNow } from "../parts/machine.mjs";
+import { whole } from "../parts/table.mjs";
 
 const bulk = join(dirname(fileURLToPath(import.meta.url)), "..", "parts", "bulk-insert.mjs");
 const WIDTH = 50;
@@ -27,8 +28,6 @@ async function runOne(daemon, agents, n) {
   const recorded_ms = sharedNow() - begun;
   return { run_id, submit_ms: submitted - begun, acknowledged_ms: acknowledged - begun, recorded_ms };
 }
-
-const text = (n) => n.toLocaleString("en-US");
 
 export const largeWorks = [
   {
@@ -70,7 +69,7 @@ export const largeWorks = [
     figures: (bench) => [
       ...sizes(bench).map(({ n }) => ({
         key: `stage_${n}`,
-        what: `${text(n)} stages, acknowledged, a stage`,
+        what: `${whole(n)} stages, acknowledged, a stage`,
         unit: "µs",
         ...(n === 1_000
           ? {}
@@ -78,13 +77,13 @@ export const largeWorks = [
       })),
       {
         key: "submit",
-        what: `submit of ${text(largest(bench))} stages acknowledged`,
+        what: `submit of ${whole(largest(bench))} stages acknowledged`,
         unit: "ms",
         goal: { of: "value", max: 2_000 },
       },
       {
         key: "recorded",
-        what: `every record of ${text(largest(bench))} stages written`,
+        what: `every record of ${whole(largest(bench))} stages written`,
         unit: "ms",
         beside: { key: "bulk", name: "bulk insert of the same rows" },
         goal: { of: "ratio", max: 1.25 },

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { startAgents, startDaemon } from "../parts/cluster.mjs";
 import { wide, workflow } from "../parts/graphs.mjs";
 import { rssMb, rssPeakMb } from "../parts/machine.mjs";
+import { whole } from "../parts/table.mjs";
 
 const MIB = 2 ** 20;
 const mib = ({ smoke }) => (smoke ? 256 : 4_096);
@@ -49,7 +50,7 @@ const settle = () => spawnSync("sync");
 export const outputWorks = [
   {
     id: "P8",
-    what: (bench) => `a command that writes ${mib(bench)} MiB to its stdout`,
+    what: (bench) => `a command that writes ${whole(mib(bench))} MiB to its stdout`,
     cannot(bench, rounds) {
       const { bavail, bsize } = statfsSync(bench.place);
       const needed = (2 * rounds + 2) * mib(bench) * MIB;

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chain, layers, wide, workflow } from "../parts/graphs.mjs";
 import { askPeers } from "../parts/peers.mjs";
+import { whole } from "../parts/table.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const command = join(here, "..", "..", "packages", "cli", "bin", "orchestrator.js");
@@ -87,7 +88,7 @@ const independent = ({ smoke }) => wide(smoke ? 200 : 1_000);
 export const stagesWorks = [
   {
     id: "P1",
-    what: (bench) => `${independent(bench).length} independent stages, 2 slots`,
+    what: (bench) => `${whole(independent(bench).length)} independent stages, 2 slots`,
     graph: independent,
     slots: 2,
     goal: 1.4,
@@ -95,7 +96,7 @@ export const stagesWorks = [
   },
   {
     id: "P1",
-    what: (bench) => `${independent(bench).length} independent stages, 8 slots`,
+    what: (bench) => `${whole(independent(bench).length)} independent stages, 8 slots`,
     graph: independent,
     slots: 8,
     goal: 1.25,
