@@ -1,97 +1,87 @@
-// npm run bench [-- --rounds N] [-- --only P1,P2] [-- --smoke]
-// One table: each figure the median of its rounds with min and max, beside the floor of the same rounds. Rounds go floor,
-// ours, floor, ours …, so a machine whose speed drifts slows both. Ratios are of pairs. Fresh directories for every
-// round; everything is deleted at the end and not before, since a filesystem is slow for a while after a large delete.
+// npm run bench [-- --rounds N] [-- --only P1,P4] [-- --smoke] [-- --peers] [-- --peers-dir DIR] [-- --profile DIR]
+// One table: each figure the median of its rounds with min and max, beside its floor and its peers of the same rounds.
+// README.md says what each work is. Everything is written into fresh directories and deleted at the end, not before.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { machine } from "./parts/machine.mjs";
+import { findPeers } from "./parts/peers.mjs";
+import { tableHead, tableRow } from "./parts/table.mjs";
+import { works } from "./works/index.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const command = join(here, "..", "packages", "cli", "bin", "orchestrator.js");
 const { values: flags } = parseArgs({
   options: {
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string" },
     only: { type: "string", default: "" },
     smoke: { type: "boolean", default: false },
+    peers: { type: "boolean", default: false },
+    "peers-dir": { type: "string", default: "." },
+    profile: { type: "string" },
   },
 });
+const rounds = Number(flags.rounds ?? (flags.smoke ? 1 : 5));
+const only = flags.only === "" ? null : new Set(flags.only.split(","));
+const known = new Set(works.map(({ id }) => id));
+const unknown = [...(only ?? [])].filter((id) => !known.has(id));
+if (!Number.isInteger(rounds) || rounds < 1) usage(`--rounds ${flags.rounds} is not a whole number from 1`);
+if (unknown.length > 0) usage(`--only knows ${[...known].join(", ")}, not ${unknown.join(", ")}`);
 
-const wide = (count) => Array.from({ length: count }, () => []);
-const chain = (count) => Array.from({ length: count }, (_, i) => (i === 0 ? [] : [i - 1]));
-const layers = (depth, width, fan) =>
-  Array.from({ length: depth * width }, (_, i) =>
-    i < width ? [] : Array.from({ length: fan }, (_, k) => Math.floor(i / width - 1) * width + ((i + k) % width)),
-  );
-
-/** `goal`: the largest ratio to the floor. `gross`: what a smoke run takes for a regression. */
-const works = [
-  { id: "P1", what: "1,000 independent stages, 2 slots", graph: wide(1_000), slots: 2, goal: 1.4, gross: 4 },
-  { id: "P1", what: "1,000 independent stages, 8 slots", graph: wide(1_000), slots: 8, goal: 1.25, gross: 4 },
-  { id: "P2", what: "chain of 200", graph: chain(200), slots: 2, floor_slots: 1, goal: 2.2, gross: 8 },
-  { id: "P3", what: "10 layers of 50, 5 requirements each", graph: layers(10, 50, 5), slots: 8, goal: 1.25, gross: 5 },
-];
+function usage(message) {
+  console.error(`error: ${message}`);
+  process.exit(2);
+}
 
 const place = mkdtempSync(join(tmpdir(), "orchestrator-bench-"));
+const fresh = () => mkdtempSync(join(place, "round-"));
 process.on("exit", () => {
+  // bundles are read-only
   spawnSync("chmod", ["-R", "u+w", place]);
   rmSync(place, { recursive: true, force: true });
 });
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
-function run(argv, cwd) {
-  const begun = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, argv, { cwd, encoding: "utf8", maxBuffer: 1 << 28 });
-  const ms = performance.now() - begun;
-  if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}: ${stderr}`);
-  return { ms, stdout };
-}
+const peers = flags.peers ? await findPeers(resolve(flags["peers-dir"])) : { found: [], missing: [] };
+if (flags.profile !== undefined) mkdirSync(flags.profile, { recursive: true });
+const bench = {
+  place,
+  fresh,
+  smoke: flags.smoke,
+  peers: peers.found,
+  profile: flags.profile === undefined ? null : resolve(flags.profile),
+};
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-const shown = (values, digits = 0) =>
-  `${median(values).toFixed(digits)} [${Math.min(...values).toFixed(digits)}-${Math.max(...values).toFixed(digits)}]`;
-
-function measure({ graph, slots, floor_slots = slots }, rounds) {
-  const floor = [];
-  const ours = [];
-  for (let round = -1; round < rounds; round++) {
-    const directory = mkdtempSync(join(place, "round-"));
-    const file = join(directory, "workflow.json");
-    const stages = Object.fromEntries(
-      graph.map((requires, i) => [`s${i}`, { requires: requires.map((r) => `s${r}`), exec: [["/bin/true"]] }]),
-    );
-    writeFileSync(file, JSON.stringify({ name: "bench", stages }));
-    mkdirSync(join(directory, "floor"));
-    const { stdout } = run([join(here, "floor.mjs"), file, String(floor_slots), join(directory, "floor")], directory);
-    const { ms } = run([command, "--state", "state", "--quiet", "run", "--slots", String(slots), file], directory);
-    // the first round warms the machine
-    if (round < 0) continue;
-    floor.push(Number(stdout));
-    ours.push(ms);
-  }
-  return { floor, ours, ratio: ours.map((ms, i) => ms / floor[i]) };
-}
-
-const rounds = flags.smoke ? 1 : Number(flags.rounds);
-const only = flags.only === "" ? null : new Set(flags.only.split(","));
-console.log(
-  `${cpus()[0]?.model ?? "?"}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`,
-);
-console.log(`median [min-max] of ${rounds}; ms; wall clock of \`orchestrator run\`, cold start and close included\n`);
-console.log("|  | work | floor | ours | ms a stage | ratio | goal |\n|---|---|---|---|---|---|---|");
-let gross = 0;
+console.log(machine());
+for (const { name, version } of peers.found) console.log(`peer: ${name} ${version}`);
+for (const { name, reason } of peers.missing) console.log(`skipped peer: ${name} (${reason})`);
+console.log(`\nmedian [min-max] of ${rounds}; ratio: ours / what stands beside it, by pairs of the same round\n`);
+console.log(tableHead);
+const failures = [];
 for (const work of works) {
   if (only !== null && !only.has(work.id)) continue;
-  const { floor, ours, ratio } = measure(work, rounds);
-  const stage = ours.map((ms) => ms / work.graph.length);
-  const met = median(ratio) <= work.goal ? "met" : "not met";
-  console.log(
-    `| ${work.id} | ${work.what} | ${shown(floor)} | ${shown(ours)} | ${shown(stage, 1)} | ${shown(ratio, 2)} | <= ${work.goal}: ${met} |`,
-  );
-  if (flags.smoke && median(ratio) > work.gross) gross++;
+  if (flags.smoke && work.smoke === false) continue;
+  const why = work.cannot?.(bench, rounds) ?? null;
+  if (why !== null) {
+    console.log(`| ${work.id} | ${work.what(bench)} | | | skipped: ${why} | | |`);
+    continue;
+  }
+  try {
+    const state = (await work.prepare?.(bench)) ?? null;
+    const values = [];
+    // the first round warms the machine
+    if (work.warm === true && !flags.smoke) await work.round(bench, state, -1);
+    for (let round = 0; round < rounds; round++) values.push(await work.round(bench, state, round));
+    await work.finish?.(state);
+    for (const figure of work.figures(bench)) {
+      const { lines, gross } = tableRow(work, figure, values, bench);
+      for (const line of lines) console.log(line);
+      if (flags.smoke && gross !== null) failures.push(gross);
+    }
+  } catch (error) {
+    console.log(`| ${work.id} | ${work.what(bench)} | | | failed | | |`);
+    failures.push(`${work.id} ${work.what(bench)}: ${error.stack}`);
+  }
 }
-if (gross > 0) {
-  console.error(`\n${gross} of these are far above their floor: a gross regression`);
-  process.exitCode = 1;
-}
+for (const failure of failures) console.error(`\n${failure}`);
+process.exit(failures.length > 0 ? 1 : 0);

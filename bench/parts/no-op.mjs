@@ -1,0 +1,61 @@
+// Executors that execute nothing.
+import { join } from "node:path";
+
+/** Above every pid that Linux gives. */
+const FIRST_PID = 2 ** 30;
+
+/** Every command ends well at once, and none is started. */
+export function noProcesses(real) {
+  let pid = FIRST_PID;
+  return {
+    ...real,
+    start: () => ({ pid: pid++, ended: Promise.resolve({ started: true, exit: { code: 0, signal: null } }) }),
+    mayExist: () => false,
+    startOf: (asked) => (asked >= FIRST_PID ? "0" : real.startOf(asked)),
+  };
+}
+
+const EMPTY = { kind: "file", size: 0, device: 0n, inode: 0n, mtime_ns: 0n, ctime_ns: 0n };
+
+/** Files of jobs (bundles, what is held, scratch) are taken and forgotten; all others are real. */
+export function forgetfulFiles(real, state) {
+  const runs = join(state, "runs");
+  const ofJobs = (path) => path.startsWith(runs) || path.includes("/held/") || path.includes("/scratch/");
+  const FIRST_FD = 2 ** 30;
+  const path =
+    (name, instead) =>
+    (first, ...rest) =>
+      ofJobs(first) ? instead : real[name](first, ...rest);
+  const fd =
+    (name, instead) =>
+    (first, ...rest) =>
+      first >= FIRST_FD ? instead : real[name](first, ...rest);
+  let next_fd = FIRST_FD;
+  return {
+    mkdir: path("mkdir", true),
+    mkdirs: path("mkdirs", null),
+    openNew: (name, mode) => (ofJobs(name) ? next_fd++ : real.openNew(name, mode)),
+    openRead: real.openRead,
+    read: fd("read", 0),
+    write: fd("write", undefined),
+    chmod: fd("chmod", undefined),
+    sync: fd("sync", undefined),
+    syncLater: fd("syncLater", Promise.resolve()),
+    close: fd("close", undefined),
+    statOpen: fd("statOpen", EMPTY),
+    stat: path("stat", EMPTY),
+    exists: path("exists", false),
+    realpath: real.realpath,
+    mayExecute: real.mayExecute,
+    syncDirectory: path("syncDirectory", undefined),
+    rename: path("rename", undefined),
+    link: path("link", true),
+    remove: path("remove", undefined),
+    rmdir: path("rmdir", true),
+    removeTree: path("removeTree", undefined),
+    list: path("list", []),
+    readText: path("readText", null),
+    writeText: path("writeText", undefined),
+    append: path("append", undefined),
+  };
+}
