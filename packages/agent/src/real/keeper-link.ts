@@ -101,6 +101,8 @@ export class KeeperLink {
     for (const line of lines) {
       const [event, id, ...words] = line.split(" ");
       const kept = this.#kept.get(Number(id));
+      // a guard may tell of its keeper's end before the system does
+      if (event === "K" && words[2] === "k") this.#lost = true;
       if (kept?.hear(event!, words) === "over") this.#forget(Number(id), kept);
     }
   }
