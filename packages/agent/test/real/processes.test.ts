@@ -138,7 +138,7 @@ describe.each(implementations)("commands %s", (_name, given) => {
     const seconds = uniqueSleep();
     const started = start(processes, `sleep ${seconds} & exit 4`);
     expect(await started.ended).toMatchObject({ exit: { code: 4 } });
-    const { signalled, survivors } = await started.end("left behind", LITTLE);
+    const { signalled, survivors } = await started.end("left behind", () => 60_000);
     expect(signalled).toMatchObject([{ signal: "SIGTERM", pgid: await started.pid }]);
     expect(survivors).toBe(0);
     expect(sleepers(seconds)).toEqual([]);
