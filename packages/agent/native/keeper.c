@@ -199,16 +199,20 @@ static size_t look(void) {
   return living;
 }
 
-static struct { int *items; size_t count, room; } told[2];
+/* The groups that were sent SIGTERM, and those that were sent SIGKILL. */
+static struct { pid_t *items; size_t count, room; } told[2];
 
-/* True the first time. */
-static bool is_news(int signal, pid_t group) {
+static bool was_told(int signal, pid_t group) {
   size_t which = signal == SIGKILL;
   for (size_t i = 0; i < told[which].count; i++)
-    if (told[which].items[i] == group) return false;
-  told[which].items = grown(told[which].items, &told[which].room, told[which].count + 1, sizeof(int));
+    if (told[which].items[i] == group) return true;
+  return false;
+}
+
+static void note(int signal, pid_t group) {
+  size_t which = signal == SIGKILL;
+  told[which].items = grown(told[which].items, &told[which].room, told[which].count + 1, sizeof(pid_t));
   told[which].items[told[which].count++] = group;
-  return true;
 }
 
 /*
@@ -223,10 +227,15 @@ static size_t signal_all(int signal, uint32_t id, char why) {
   for (size_t i = 0; i < seen.count; i++) {
     struct process *p = &seen.items[i];
     if (!p->beneath || !p->alive) continue;
-    /* a child that we forked a moment ago is still in our own group */
-    bool sent = kill(p->group == own ? p->pid : -p->group, signal) == 0;
-    if (sent && why != 0 && is_news(signal, p->group))
-      say("K %u %d %d %c %lld\n", id, signal, p->group, why, (long long)clock_ms(CLOCK_REALTIME));
+    /* a child that we forked a moment ago is still in our own group, and about to be the first of its own */
+    pid_t group = p->group == own ? p->pid : p->group;
+    bool is_news = !was_told(signal, group);
+    /* asked once, since some take a second SIGTERM for impatience; killed as often as it takes */
+    if (!is_news && signal == SIGTERM) continue;
+    bool sent = kill(p->group == own ? p->pid : -group, signal) == 0;
+    if (!sent || !is_news) continue;
+    note(signal, group);
+    if (why != 0) say("K %u %d %d %c %lld\n", id, signal, group, why, (long long)clock_ms(CLOCK_REALTIME));
   }
   return living;
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { rfc3339 } from "orchestrator-core";
-import { endUnkept } from "../exec/ending.ts";
+import { endProcesses } from "../exec/ending.ts";
 import { pause } from "../link.ts";
 import { times } from "../options.ts";
 import type { Ended, Ending, Processes, StartCommand, Started } from "../ports.ts";
@@ -35,10 +35,10 @@ export class KeeperLink {
     const { stdin, stdout } = this.#child;
     this.#child.on("error", (error) => this.#loseAll(notStarted(error)));
     this.#child.on("exit", () => (this.#lost = true));
-    stdin?.on("error", () => (this.#lost = true));
+    for (const stream of [stdin, stdout]) stream?.on("error", () => (this.#lost = true));
     stdout?.setEncoding("latin1");
     stdout?.on("data", (text: string) => this.#hear(text));
-    stdout?.on("close", () => this.#loseAll({ started: true, exit: null, usage: null, cut: LOST }));
+    stdout?.on("close", () => this.#loseAll(lost(LOST)));
     this.#child.unref();
     (stdin as Socket | null)?.unref();
     (stdout as Socket | null)?.unref();
@@ -50,9 +50,9 @@ export class KeeperLink {
   }
 
   start(command: StartCommand): Started {
-    const frame = startFrame((this.#last_id + 1) % 2 ** 32, command);
-    if (typeof frame === "string") return refused(frame);
     const id = (this.#last_id = (this.#last_id + 1) % 2 ** 32);
+    const frame = startFrame(id, command);
+    if (typeof frame === "string") return refused(frame);
     const kept = new Kept(command);
     this.#kept.set(id, kept);
     // while a command runs, so does this process
@@ -69,23 +69,19 @@ export class KeeperLink {
   /** Of `grace` the guard has a number, so it is told when that has become less. */
   async #end(id: number, kept: Kept, why: string, grace: () => number): Promise<Ending> {
     kept.why = why;
-    const begun = realClock.now();
-    for (let told = Infinity; this.#kept.has(id); ) {
+    let told_ms = Infinity;
+    // counted in looks, not by a clock: an agent that was stopped itself has not been kept waiting
+    for (let waited_ms = 0; this.#kept.has(id); waited_ms += LOOK_MS) {
       const grace_ms = grace();
-      if (grace_ms < told) this.#say(END, id, grace_ms);
-      told = Math.min(told, grace_ms);
+      if (grace_ms < told_ms) this.#say(END, id, (told_ms = grace_ms));
       await Promise.race([kept.gone, pause(realClock, LOOK_MS)]);
-      if (realClock.now() > begun + told + ANSWER_MS && this.#kept.has(id)) {
-        kept.abandon({ started: true, exit: null, usage: null, cut: SILENT });
-        this.#forget(id, kept);
-      }
+      if (waited_ms > told_ms + ANSWER_MS) this.#lose(id, kept, lost(SILENT));
     }
-    const ending = { signalled: kept.signalled, survivors: kept.survivors };
-    if (!kept.abandoned) return ending;
-    const { command, known_pid: pid } = kept;
-    const world = { clock: realClock, processes: this.#plain };
-    const rest = await endUnkept(world, { pid, mark: command.mark, has_ended: false }, why, grace);
-    return { signalled: [...ending.signalled, ...rest.signalled], survivors: rest.survivors };
+    const { signalled, survivors, command, known_pid } = kept;
+    if (!kept.is_lost) return { signalled, survivors };
+    const search = { pgids: known_pid === null ? [] : [known_pid], mark: command.mark };
+    const rest = await endProcesses({ clock: realClock, processes: this.#plain }, search, why, grace);
+    return { signalled: [...signalled, ...rest.signalled], survivors: rest.survivors };
   }
 
   #say(kind: number, id: number, ms: number): void {
@@ -101,16 +97,20 @@ export class KeeperLink {
     for (const line of lines) {
       const [event, id, ...words] = line.split(" ");
       const kept = this.#kept.get(Number(id));
+      // a guard may tell of its keeper's end before the system does
+      if (event === "K" && words[2] === "k") this.#lost = true;
       if (kept?.hear(event!, words) === "over") this.#forget(Number(id), kept);
     }
   }
 
   #loseAll(ended: Ended): void {
     this.#lost = true;
-    for (const [id, kept] of this.#kept) {
-      kept.abandon(ended);
-      this.#forget(id, kept);
-    }
+    for (const [id, kept] of this.#kept) this.#lose(id, kept, ended);
+  }
+
+  #lose(id: number, kept: Kept, ended: Ended): void {
+    kept.lose(ended);
+    this.#forget(id, kept);
   }
 
   #forget(id: number, kept: Kept): void {
@@ -129,6 +129,7 @@ const LOOK_MS = 50;
 const ANSWER_MS = times.kill_ms + 1_000;
 const LOST = "its keeper was lost, and it with it";
 const SILENT = "its keeper did not end it when told to";
+const lost = (cut: string): Ended => ({ started: true, exit: null, usage: null, cut });
 
 /** One command, as its keeper tells of it. */
 class Kept {
@@ -138,7 +139,7 @@ class Kept {
   known_pid: number | null = null;
   survivors = 0;
   /** Keeper and guard are gone, or silent, and did not say that nothing is left. */
-  abandoned = false;
+  is_lost = false;
   #cut: string | null = null;
   // each is set by its promise before anybody can call it
   #hasPid!: (pid: number | null) => void;
@@ -184,7 +185,7 @@ class Kept {
         this.survivors = first;
         return "over";
       case "L":
-        this.#settle({ started: true, exit: null, usage: null, cut: "its guard was killed, and it with it" });
+        this.#settle(lost("its guard was killed, and it with it"));
         this.survivors = first;
         return "over";
       default:
@@ -192,8 +193,8 @@ class Kept {
     }
   }
 
-  abandon(ended: Ended): void {
-    this.abandoned = true;
+  lose(ended: Ended): void {
+    this.is_lost = true;
     this.#settle(ended);
   }
 

@@ -108,6 +108,22 @@ describe.each(implementations)("commands %s", (_name, given) => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
+  testIt("are told to end once, however many of their processes share a group", async () => {
+    const { start, output } = makeYard();
+    const seconds = uniqueSleep();
+    // what takes a second SIGTERM for impatience must not be given one
+    const code = `
+      let told = 0;
+      process.on("SIGTERM", () => (told++ === 0 && setTimeout(() => { console.log(told); process.exit(0); }, 300)));
+      for (let i = 0; i < 40; i++) require("node:child_process").spawn("sleep", ["${seconds}"]);
+      setInterval(() => {}, 1000);`;
+    const started = start(processes, "", { file: process.execPath, argv0: "node", args: ["-e", code] });
+    await until(() => sleepers(seconds).length === 40);
+    await started.end("because", () => 60_000);
+    expect(await started.ended).toMatchObject({ exit: { code: 0, signal: null } });
+    expect(output()).toBe("1\n");
+  });
+
   testIt("that ignore SIGTERM are killed after the grace", async () => {
     const { start } = makeYard();
     const seconds = uniqueSleep();
@@ -138,7 +154,7 @@ describe.each(implementations)("commands %s", (_name, given) => {
     const seconds = uniqueSleep();
     const started = start(processes, `sleep ${seconds} & exit 4`);
     expect(await started.ended).toMatchObject({ exit: { code: 4 } });
-    const { signalled, survivors } = await started.end("left behind", LITTLE);
+    const { signalled, survivors } = await started.end("left behind", () => 60_000);
     expect(signalled).toMatchObject([{ signal: "SIGTERM", pgid: await started.pid }]);
     expect(survivors).toBe(0);
     expect(sleepers(seconds)).toEqual([]);
