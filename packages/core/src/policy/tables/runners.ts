@@ -1,0 +1,172 @@
+import type { Grammar, ProgramRow } from "../row.ts";
+
+const anywhere: Grammar = { grammar: "getopt", follows: "anywhere" };
+const shell: Grammar = { grammar: "getopt", follows: "shell" };
+
+/** Programs that start another one and whose options policy does not know, or that hand a line to a shell. */
+export const runners: readonly ProgramRow[] = [
+  {
+    ...anywhere,
+    names: [
+      "aa-exec aoss torify torsocks proxychains proxychains4 tsocks chpst softlimit setlock envdir envuidgid setuidgid",
+      "s6-setuidgid s6-envdir s6-softlimit s6-applyuidgid execlineb catatonit tini dumb-init rlwrap unbuffer multitime",
+      "cpulimit choom logsave prlimit numactl setarch i386 linux32 linux64 x86_64 uname26 sshpass fakeroot fakechroot proot",
+      "faketime datefudge eatmydata catchsegv valgrind heaptrack ltrace rr samply dbus-launch dbus-run-session xvfb-run",
+      "xinit cage gamescope firejail bwrap bubblewrap nsjail minijail0 chronic ifne lckdo lockf grc empty ssh-agent",
+      "direnv rtx volta fnm nvm nvs rvm chruby nodenv rbenv pyenv goenv asdf bunx pnpx uvx",
+      "aws-vault chamber infisical doppler envconsul dotenvx env-cmd sops teller dotenv c8 nyc ccache sccache distcc icecc",
+      "scan-build intercept-build bear compiledb entr flatpak-spawn corepack cgexec runc crun",
+      "trickle schedtool pidstat jexec",
+      "qemu-x86_64 qemu-i386 qemu-aarch64 qemu-arm qemu-riscv64 box64 box86 wine wine64",
+      "ld.so ld-linux-x86-64.so.2 ld-linux.so.2 ld-linux-aarch64.so.1 ld-linux-armhf.so.3 ld-musl-x86_64.so.1 ld-2.so",
+      "ch-run udocker toolbox distrobox multipass colima limactl lima orb wsl singularity apptainer schroot dchroot",
+      "systemd-nspawn arch-chroot lxc-attach lxc-execute systemd-inhibit caffeinate withlock pexec with-contenv",
+      "cpuset cset tsp nq task-spooler retry wait-for-it wait-for-it.sh dockerize confd forego honcho foreman goreman overmind",
+      "mpirun mpiexec orterun srun torchrun accelerate deepspeed horovodrun kernprof scalene",
+      "memray py-spy austin viztracer run-one run-this-one cronic tcpserver",
+      "tcpsvd udpsvd ipsvd sem codex",
+    ].join(" "),
+    match: [
+      "aa-exec -p x -- sh -c ls",
+      "softlimit -m 1 sh",
+      "rlwrap sh",
+      "sshpass -p x ssh h ls",
+      "prlimit --cpu=1 sh -c ls",
+      "x86_64 sh",
+      "valgrind --tool=memcheck bash",
+      "dotenv -- sh -c ls",
+      "ccache sh -c ls",
+      "c8 python3 -c 1",
+      "/lib64/ld-linux-x86-64.so.2 /bin/sh",
+      "aws-vault exec profile -- find . -exec sh {} +",
+    ],
+    not_match: [
+      "ltrace --version",
+      "ccache gcc -c x.c",
+      "ccache -s",
+      "c8 node --test",
+      "dotenv -e .env.test -- vitest run",
+      "valgrind --leak-check=full ./app",
+      "mpirun -n 4 ./solver",
+    ],
+  },
+  {
+    ...shell,
+    names: [
+      "parallel env_parallel hyperfine watchexec concurrently conc onchange watch-cli when-changed cross-env-shell",
+      "salt-ssh pee reflex modd npm-watch",
+    ].join(" "),
+    options: { flag: "--version --help -hV --list-all" },
+    match: ["parallel 'echo {}' ::: a b", "hyperfine ls", "concurrently 'npm:x' 'sh -c ls'", "cross-env-shell A=1 ls"],
+    not_match: ["parallel --version", "hyperfine --version", "concurrently --version"],
+  },
+  {
+    names: "cross-env",
+    grammar: "words",
+    follows: "program",
+    assignments: true,
+    match: ["cross-env A=1 sh -c ls", "cross-env LD_PRELOAD=./x.so node x.js"],
+    not_match: ["cross-env NODE_ENV=test node x.js"],
+  },
+  {
+    names: "nodemon chokidar",
+    grammar: "getopt",
+    options: { exec: "-xc --exec --command", value: "-wei --watch --ext --ignore --delay --signal", cwd: "--cwd" },
+    match: ["nodemon --exec 'sh -c ls'", "nodemon -x ls", "chokidar '**' -c ls"],
+    not_match: ["nodemon --version", "nodemon server.js", "nodemon -w src server.js"],
+  },
+  {
+    names: "uv",
+    grammar: "getopt",
+    options: { exec: "--python-fetch", cwd: "--directory --project" },
+    subs: { run: anywhere, "tool x": { grammar: "getopt", subs: { run: anywhere } }, pip: { grammar: "getopt" } },
+    match: ["uv run sh -c ls", "uv run python -c 1", "uv tool run bash", "uv run --with x sh"],
+    not_match: ["uv sync", "uv run pytest -q", "uv pip install x", "uv run script.py"],
+  },
+  {
+    names: "poetry pdm hatch rye pipenv pipx conda mamba micromamba bundle bundler gem opam dune cabal pixi",
+    grammar: "getopt",
+    subs: {
+      "run exec runx ": anywhere,
+      env: { grammar: "getopt", subs: { run: anywhere } },
+      global: { grammar: "getopt", subs: { exec: anywhere } },
+      "shell console repl utop": { grammar: "getopt", bare: "shell", follows: "shell" },
+    },
+    match: [
+      "poetry run sh -c ls",
+      "bundle exec sh",
+      "conda run -n x bash -c ls",
+      "poetry run python -c 1",
+      "hatch env run sh",
+    ],
+    not_match: ["poetry install --no-root", "poetry run pytest", "bundle exec rspec", "bundle install", "conda list"],
+  },
+  {
+    names: "stack",
+    grammar: "getopt",
+    subs: {
+      exec: anywhere,
+      "runghc runhaskell ghci ghc repl": { grammar: "getopt", options: { code: "-e" } },
+      eval: { grammar: "getopt", texts: [{ of: "operands", refuses: "", finds: "code" }] },
+    },
+    match: ["stack exec -- sh -c ls", "stack runghc -e 1", "stack eval 1"],
+    not_match: ["stack build", "stack test"],
+  },
+  {
+    names:
+      "mise guix flox devbox devenv meson nix etcdctl vault consul nomad consul-template envchain railway tsh coder",
+    grammar: "getopt",
+    options: { rest: "-c --command --run" },
+    texts: [
+      { of: "arguments", refuses: "^-{1,2}exec(?:=|$)", finds: "exec" },
+      { of: "operands", refuses: "#(?:bash|sh|zsh|dash|fish|ksh|busybox|nushell)(?:interactive)?$", finds: "shell" },
+    ],
+    inherit: true,
+    subs: {
+      "exec x run-with shell environment activate devenv watch lock elect ssh run": {
+        ...anywhere,
+        texts: [
+          {
+            of: "arguments",
+            refuses: "#(?:bash|sh|zsh|dash|fish|ksh|busybox|nushell)(?:interactive)?$",
+            finds: "shell",
+          },
+        ],
+      },
+    },
+    match: [
+      "mise exec -- sh -c ls",
+      "guix shell -- sh -c ls",
+      "nix develop -c sh -c ls",
+      "nix run 'nixpkgs#bash' -- -c ls",
+      "nix shell 'nixpkgs#hello' -c sh",
+      "meson devenv -C b sh",
+      "etcdctl watch x -- sh -c ls",
+      "vault agent -exec=ls",
+      "consul-template -exec ls",
+    ],
+    not_match: [
+      "nix build",
+      "nix flake check",
+      "guix build hello",
+      "meson setup build",
+      "meson test -C build",
+      "vault status",
+    ],
+  },
+  {
+    names: "nix-shell",
+    grammar: "getopt",
+    options: { exec: "--run --command", value: "-p -A --packages --attr" },
+    match: ["nix-shell --run ls", "nix-shell -p hello --command ls"],
+    not_match: ["nix-shell --version", "nix-build"],
+  },
+  {
+    names: " chdir",
+    grammar: "getopt",
+    follows: "program",
+    operands: [""],
+    match: ["chdir dir sh"],
+    not_match: ["chdir dir ls"],
+  },
+];
