@@ -30,3 +30,6 @@ export function lookUp(program: string): Known {
   const bare = plain.replace(/^[a-z0-9_]+-(?:[a-z0-9_]+-)?(?:linux|w64|apple|unknown|none|elf)-[a-z0-9_]+-/, "");
   return known.get(program) ?? known.get(name) ?? known.get(plain) ?? known.get(bare) ?? OTHER;
 }
+
+/** Whether policy has a word to say about programs of that name. */
+export const isKnownProgram = (name: string): boolean => lookUp(name).is !== "other";
