@@ -15,11 +15,18 @@ export function readSed(text: string, cwd: string): string | null {
     i = end < 0 ? text.length : end + 1;
     return rest;
   };
-  /** Behind the closing delimiter. False: there is none. */
-  const delimited = (delimiter: string): boolean => {
+  /** Behind the closing delimiter, which is none within the `[…]` of a regular expression. False: there is none. */
+  const delimited = (delimiter: string, regex: boolean): boolean => {
+    let open = -1;
     for (; i < text.length; i++) {
-      if (text[i] === "\\") i++;
-      else if (text[i] === delimiter) {
+      const c = text[i]!;
+      if (open >= 0) {
+        // `]` is itself where it comes first
+        const first = i === open + 1 || (i === open + 2 && text[open + 1] === "^");
+        if (c === "]" && !first) open = -1;
+      } else if (c === "\\") i++;
+      else if (regex && c === "[") open = i;
+      else if (c === delimiter) {
         i++;
         return true;
       }
@@ -40,7 +47,7 @@ export function readSed(text: string, cwd: string): string | null {
       else if (c === "/" || c === "\\") {
         const delimiter = c === "/" ? c : text[i + 1];
         i += c === "/" ? 1 : 2;
-        if (delimiter === undefined || !delimited(delimiter)) return false;
+        if (delimiter === undefined || !delimited(delimiter, true)) return false;
         while (i < text.length && /[IM]/.test(text[i]!)) i++;
       } else return true;
     }
@@ -58,7 +65,8 @@ export function readSed(text: string, cwd: string): string | null {
       if (outside !== null) return outside;
     } else if (c === "s" || c === "y") {
       const delimiter = text[i++];
-      if (delimiter === undefined || !delimited(delimiter) || !delimited(delimiter)) return UNREADABLE;
+      if (delimiter === undefined || !delimited(delimiter, c === "s") || !delimited(delimiter, false))
+        return UNREADABLE;
       while (c === "s" && i < text.length && /[a-zA-Z0-9]/.test(text[i]!)) {
         const flag = text[i++]!;
         if (flag === "e") return "the flag `e`";

@@ -82,7 +82,14 @@ export const builds: readonly ProgramRow[] = [
     not_match: ["ninja -C build", "ninja -C build -t clean"],
   },
   {
-    names: "cmake cmake3 ctest cpack ccmake",
+    names: "ctest cpack",
+    grammar: "long",
+    options: { file: "S SP script config", exec: "build-makeprogram test-command", value: "R E L LE j C D G" },
+    match: ["ctest -S /tmp/x.cmake", "ctest --build-and-test a b --test-command sh"],
+    not_match: ["ctest --output-on-failure -R unit", "ctest --test-dir build -j8", "cpack -G TGZ"],
+  },
+  {
+    names: "cmake cmake3 ccmake",
     grammar: "long",
     options: {
       rest: "E",
@@ -110,7 +117,6 @@ export const builds: readonly ProgramRow[] = [
       "cmake -E make_directory out",
       "cmake -E tar czf out.tgz dist",
       "cmake -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER_LAUNCHER=ccache .",
-      "ctest --output-on-failure -R unit",
     ],
   },
   {
@@ -192,6 +198,8 @@ export const builds: readonly ProgramRow[] = [
     subs: {
       env: { grammar: "long", options: { flag: "w u json" }, texts: [{ of: "operands", refuses: "=", finds: "exec" }] },
       generate: { grammar: "long", options: { exec: "run" } },
+      // what follows the package is the program's own
+      run: { grammar: "long", follows: "script" },
     },
     match: [
       "go test -exec ls ./...",
@@ -209,6 +217,7 @@ export const builds: readonly ProgramRow[] = [
       "go env GOPATH",
       "go generate ./...",
       "go run ./cmd/tool --flag",
+      "go run main.go -exec x",
       "go tool cover -html=c.out",
     ],
   },

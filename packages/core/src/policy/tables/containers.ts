@@ -8,7 +8,7 @@ const exec: Grammar = {
   follows: "program",
   operands: [""],
   options: {
-    optional: "-ditl --detach --interactive --tty --privileged --latest --help",
+    optional: "-dit --detach --interactive --tty --privileged --help",
     value: "-euw --env --env-file --user --workdir --detach-keys --preserve-fds --cidfile",
   },
 };
@@ -153,8 +153,19 @@ export const containers: readonly ProgramRow[] = [
     ],
   },
   {
-    names:
-      "aws gcloud az gh glab fly flyctl heroku vagrant tailscale doctl eb cf render hcloud ibmcloud oci platform dokku kamal cdk",
+    names: "heroku platform kamal scalingo clever",
+    grammar: "words",
+    subs: {
+      run: anywhere,
+      "run:detached run:inside ps:exec ssh environment:ssh console bash": shell,
+      app: { grammar: "words", subs: { exec: shell } },
+      server: { grammar: "words", subs: { exec: shell } },
+    },
+    match: ["heroku run bash", "heroku run -a x -- python -c 1", "heroku ps:exec -a x", "kamal app exec ls"],
+    not_match: ["heroku ps", "heroku run rake db:migrate", "heroku logs --tail"],
+  },
+  {
+    names: "aws gcloud az gh glab fly flyctl vagrant tailscale doctl eb cf render hcloud ibmcloud oci dokku cdk",
     grammar: "words",
     inherit: true,
     subs: {
@@ -172,15 +183,13 @@ export const containers: readonly ProgramRow[] = [
           "tpu-vm": { grammar: "words", subs: { ssh: shell } },
         },
       },
-      "run:detached run:inside ps:exec ssh console powershell winrm enter": shell,
-      run: { grammar: "words", follows: "anywhere" },
+      "ssh console powershell winrm enter": shell,
       alias: {
         grammar: "words",
         options: { shell: "-s --shell" },
         texts: [{ of: "joined", refuses: "=!", finds: "shell" }],
       },
       "extension extensions ext": { grammar: "words", subs: { exec: anywhere } },
-      "app server": { grammar: "words", subs: { exec: shell } },
     },
     match: [
       "aws ecs execute-command --command sh --interactive",
@@ -191,7 +200,6 @@ export const containers: readonly ProgramRow[] = [
       "gh alias set x '!sh -c ls'",
       "gh alias set --shell x ls",
       "fly ssh console -C ls",
-      "heroku run bash",
       "vagrant ssh -c ls",
       "tailscale ssh x ls",
     ],
@@ -202,8 +210,8 @@ export const containers: readonly ProgramRow[] = [
       "gcloud run deploy app --image gcr.io/p/app",
       "gh pr create --title x --body 'uses sh -c inside'",
       "gh run list --limit 5",
+      "gh run watch 12",
       "gh alias list",
-      "heroku ps",
       "vagrant up",
       "tailscale status",
     ],

@@ -123,7 +123,7 @@ export const documents: readonly ProgramRow[] = [
   },
   {
     names:
-      "pandoc asciidoctor asciidoctor-pdf rst2html doxygen sphinx-quickstart highlight pygmentize enscript a2ps zathura xpdf evince wkhtmltopdf weasyprint pdfinfo redcarpet jekyll hugo",
+      "pandoc asciidoctor asciidoctor-pdf rst2html doxygen sphinx-quickstart highlight pygmentize a2ps zathura xpdf evince wkhtmltopdf weasyprint pdfinfo redcarpet jekyll hugo",
     grammar: "getopt",
     options: {
       exec: "-F --filter --synctex-editor-command -x --pdf-viewer --style-hook",
@@ -152,23 +152,34 @@ export const documents: readonly ProgramRow[] = [
     ],
   },
   {
+    names: "gimp gimp-console scribus",
+    grammar: "long",
+    options: { code: "b batch batch-interpreter python-script", flag: "i d f n" },
+    match: ["gimp -idf --batch-interpreter=python-fu-eval -b 'x'"],
+    not_match: ["gimp --version"],
+  },
+  {
     names:
-      "blender gimp inkscape libreoffice soffice lowriter localc freecad openscad krita darktable audacity maya houdini cinema4d unity godot sketchup gqview eog",
+      "blender inkscape libreoffice soffice lowriter localc freecad openscad krita darktable audacity maya houdini cinema4d unity godot sketchup gqview eog",
     grammar: "long",
     options: {
-      code: "python-expr python-console b batch batch-interpreter expr shell actions",
+      code: "python-expr python-console expr shell actions",
       file: "python P python-text",
       exec: "accept command-line",
       value: "o f F s e outdir convert-to",
-      flag: "headless background version",
+      flag: "headless background version b",
     },
     texts: [{ of: "arguments", refuses: "^macro:|^vnd\\.sun\\.star\\.script:|^-{1,2}accept=", finds: "code" }],
     match: [
       "blender --python-expr 'import os'",
-      "gimp -idf --batch-interpreter=python-fu-eval -b 'x'",
       "libreoffice --headless 'macro:///x.y.z'",
       "soffice '--accept=socket,host=0.0.0.0;urp'",
     ],
-    not_match: ["libreoffice --headless --convert-to pdf x.docx", "inkscape x.svg -o x.png", "blender --version"],
+    not_match: [
+      "libreoffice --headless --convert-to pdf x.docx",
+      "inkscape x.svg -o x.png",
+      "blender --version",
+      "blender -b x.blend -f 1",
+    ],
   },
 ];

@@ -298,6 +298,7 @@ export const interpreters: readonly ProgramRow[] = [
       "hy wolframscript wolfram math magma gap sage-python gdl idl root cling pry-byebug psysh scriptcs zx falcon duktape",
     ].join(" "),
     grammar: "long",
+    bare: "code",
     options: {
       code: "e E eval print c code exec execute p x ex b r run batch-string query-goal g goal pe expr command rpc-eval cmd pp funcall",
       file: "l load L file script S source",
@@ -435,7 +436,7 @@ export const interpreters: readonly ProgramRow[] = [
   },
   {
     names:
-      "vi vim nvim view rvim rview vimdiff gvim ex elvis vile jvim neovim vim.basic vim.tiny vim.nox vim.gtk3 nvi vimx pico nano red ed joe mcedit micro kak helix hx",
+      "vi vim nvim view rvim rview vimdiff gvim ex elvis vile jvim neovim vim.basic vim.tiny vim.nox vim.gtk3 nvi vimx red ed mcedit micro kak helix",
     grammar: "getopt",
     options: { code: "-cSw --cmd --remote-send --remote-expr", file: "-uUs" },
     texts: [{ of: "arguments", refuses: "^\\+", finds: "code" }],
@@ -452,6 +453,13 @@ export const interpreters: readonly ProgramRow[] = [
     texts: [{ of: "arguments", refuses: "^[^-]", finds: "exec" }],
     match: ["expect -c 'spawn x'", "expect x.exp"],
     not_match: ["expect -v"],
+  },
+  {
+    names: "nano pico rnano joe ispell aspell",
+    grammar: "getopt",
+    options: { exec: "-s --speller", value: "-orTQCX" },
+    match: ["nano -s ls x", "pico --speller=ls x"],
+    not_match: ["nano --version", "aspell -a"],
   },
   {
     names: "gdb lldb cgdb gdb-multiarch lldb-mi rust-gdb rust-lldb",

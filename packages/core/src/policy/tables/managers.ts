@@ -144,7 +144,7 @@ export const managers: readonly ProgramRow[] = [
       {
         options: "-o --option",
         refuses:
-          "invoke|dpkg::|post-|pre-install|hook|::options|dir::|proxyauto|command|binary::|planner|solver|sandbox|changelog|::pager",
+          "^(?!\\s*Dpkg::Options::=--force-conf[a-z]+$).*(?:invoke|dpkg::|post-|pre-install|hook|::options|dir::|proxyauto|command|binary::|planner|solver|sandbox|changelog|::pager)",
         finds: "exec",
       },
     ],
@@ -158,6 +158,7 @@ export const managers: readonly ProgramRow[] = [
       "apt-get install -y curl",
       "apt-get update",
       "apt-get -o Acquire::Retries=3 update",
+      "apt-get -o Dpkg::Options::=--force-confnew install x",
       "apt-cache policy bash",
     ],
   },
@@ -197,6 +198,29 @@ export const managers: readonly ProgramRow[] = [
       "yay --editor ls -S x",
     ],
     not_match: ["dnf install -y x", "pacman -Syu", "dnf list installed", "apk add curl", "pacman -Q"],
+  },
+  {
+    names: "wp drush bee magerun n98-magerun craft typo3 occ",
+    grammar: "words",
+    options: { code: "--exec", file: "--require" },
+    subs: {
+      "eval ev php-eval php:eval core-cli core:cli php shell sql:cli sqlc console": {
+        grammar: "words",
+        texts: [{ of: "operands", refuses: "", finds: "code" }],
+        bare: "code",
+      },
+      "eval-file scr php-script php:script": { grammar: "words", follows: "script" },
+      db: { grammar: "words", subs: { cli: shell } },
+    },
+    match: [
+      "wp eval 'x();'",
+      "drush php:eval 'x();'",
+      "drush ev 1",
+      "wp shell x",
+      "bee eval 1",
+      "wp plugin list --exec=1",
+    ],
+    not_match: ["wp plugin list", "drush cr", "wp eval-file x.php"],
   },
   {
     names: "brew snap flatpak composer cpan cpanm cpm luarocks nimble shards hex mix rebar3 lein-exec phive box",

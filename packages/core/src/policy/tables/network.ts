@@ -92,11 +92,18 @@ export const network: readonly ProgramRow[] = [
     ],
   },
   {
-    names: "curl wget wget2 aria2c axel lftp lftpget httrack lynx links elinks w3m",
+    names: "lftp lftpget httrack elinks",
+    grammar: "getopt",
+    options: { code: "-ce", file: "-f" },
+    texts: [{ of: "arguments", refuses: "^-{1,2}eval$|^-V$|^--sys-exec", finds: "exec" }],
+    match: ["lftp -c '!ls'", "lftp -e '!ls'", "elinks -eval x", "lftp -f /tmp/x"],
+    not_match: ["lftp -f sync.lftp"],
+  },
+  {
+    names: "curl wget wget2 aria2c axel lynx links w3m",
     grammar: "getopt",
     options: {
       exec: "--use-askpass --use-ask-pass --engine",
-      code: "-c",
       file: "-K --config --conf-path",
       value:
         "-oOdHXuAbBDFQtUPTCiq --output --data --header --request --user --output-document --directory-prefix --gid --dir --out",
@@ -104,7 +111,7 @@ export const network: readonly ProgramRow[] = [
     },
     texts: [
       { options: "-e --execute", refuses: "askpass|^\\s*[^=\\s]*$|!|\\bshell\\b|\\bsystem\\b", finds: "exec" },
-      { of: "arguments", refuses: "^--on-|^-{1,2}eval$", finds: "exec" },
+      { of: "arguments", refuses: "^--on-", finds: "exec" },
     ],
     match: [
       "wget --use-askpass=./x y",
@@ -113,15 +120,14 @@ export const network: readonly ProgramRow[] = [
       "wget --execute=use_askpass=./x y",
       "aria2c --on-download-complete=./x y",
       "aria2c --on-download-error ./x y",
-      "lftp -c '!ls'",
-      "lftp -e '!ls'",
       "curl -K - x",
-      "elinks -eval x",
     ],
     not_match: [
       "wget -q https://example.com/a.tgz",
       "wget -O out.tgz https://example.com/a.tgz",
       "curl -fsSL -o x https://example.com/x",
+      "curl -c jar -b jar https://example.com",
+      "wget -c https://example.com/x",
       "curl --continue-at - -O https://example.com/x",
       "wget -e robots=off https://example.com",
       "aria2c https://example.com/x",

@@ -90,6 +90,7 @@ export const runners: readonly ProgramRow[] = [
       "run exec runx ": anywhere,
       env: { grammar: "getopt", subs: { run: anywhere } },
       global: { grammar: "getopt", subs: { exec: anywhere } },
+      open: { grammar: "getopt", options: { exec: "-e --editor" } },
       "shell console repl utop": { grammar: "getopt", bare: "shell", follows: "shell" },
     },
     match: [
@@ -98,8 +99,16 @@ export const runners: readonly ProgramRow[] = [
       "conda run -n x bash -c ls",
       "poetry run python -c 1",
       "hatch env run sh",
+      "gem open -e ls rdoc",
     ],
     not_match: ["poetry install --no-root", "poetry run pytest", "bundle exec rspec", "bundle install", "conda list"],
+  },
+  {
+    names: "genie perlbug enscript rtorrent dmenu rofi bemenu wofi fuzzel",
+    grammar: "getopt",
+    options: { exec: "-ceIo --filter --exec --shell" },
+    match: ["genie -c sh", "enscript -I ls x", "perlbug -e ls", "rofi -e x"],
+    not_match: ["genie --version"],
   },
   {
     names: "stack",

@@ -55,6 +55,7 @@ export const system: readonly ProgramRow[] = [
         refuses: "unixexec|^(?!unix:|tcp:)",
         finds: "exec",
       },
+      { of: 0, refuses: "^\\.*/", finds: "exec" },
       {
         of: "joined",
         refuses: "^(?:link|enable|start|reenable|preset)=.*/|set-environment|^import-environment",
@@ -65,6 +66,7 @@ export const system: readonly ProgramRow[] = [
     match: [
       "busctl --address=unixexec:path=/bin/sh,argv1=-c",
       "systemctl link /tmp/x.service",
+      "service ../../bin/sh x",
       "systemctl edit x",
       "busctl get-property x --address=unixexec:path=sh",
       "coredumpctl --debugger=sh debug",

@@ -22,7 +22,6 @@ const GIT_KEYS = [
   "init\\.templatedir",
   "http\\..*(?:sslcert|sslkey|sslengine|cookiefile)",
   "extensions\\.",
-  "safe\\.",
 ].join("|");
 /** What those may be set to all the same. */
 const GIT_HARMLESS = "(?:true|false|0|1|cat|:|never|/dev/null|less(?: -[a-z]+)*)?";
@@ -186,6 +185,7 @@ export const versions: readonly ProgramRow[] = [
       "git config user.name",
       "git config --get core.pager",
       "git config user.email bot@example.com",
+      "git config --global --add safe.directory /src",
       "git clone --depth 1 --branch v1 https://example.com/r.git dest",
       "git push -u origin feature/x",
       "git rebase origin/main",
