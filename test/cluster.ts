@@ -11,6 +11,9 @@ const bin = (name: "daemon" | "agent"): string => join(root, "packages", name, "
 /** The command, as a program. */
 export const cliBin = join(root, "packages/cli/bin/orchestrator.js");
 
+/** Appends to the workspace's `evidence` when it begins and when it ends. It is a shell script, so it says so. */
+export const mark = { argv: ["./mark"], allow_shell: true };
+
 /** A real daemon and real agents on a state directory of their own, to be killed and started again. */
 export class Cluster {
   readonly directory = mkdtempSync(join(tmpdir(), "cluster-"));
@@ -147,7 +150,7 @@ function parse(line: string): Record<string, string | undefined> {
 }
 
 /** `layers` of `width` stages, each requiring `fan` of the layer before it. */
-export function layered(layers: number, width: number, fan: number, command: readonly string[]): unknown {
+export function layered(layers: number, width: number, fan: number, command: unknown): unknown {
   const stages: Record<string, unknown> = {};
   for (let layer = 0; layer < layers; layer++) {
     for (let i = 0; i < width; i++) {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
-import { Cluster, layered, until } from "./cluster.ts";
+import { Cluster, layered, mark, until } from "./cluster.ts";
 
 /** The short form. `KILLS=30 npx vitest run test/kills.test.ts` is the long one. */
 const KILLS = Number(process.env.KILLS ?? 6);
@@ -18,7 +18,7 @@ async function storm(killOne: () => Promise<void>): Promise<{ runs: number; agai
   const runs: string[] = [];
   let kills = 0;
   while (kills < KILLS) {
-    const body = { workflow: layered(10, 20, 3, ["./mark"]), workspace: cluster.workspace };
+    const body = { workflow: layered(10, 20, 3, mark), workspace: cluster.workspace };
     const key = { "idempotency-key": `run-${runs.length}` };
     const { run_id } = await cluster.call<{ run_id: string }>("POST", "/v1/runs", body, key);
     runs.push(run_id);

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { until } from "../cluster.ts";
+import { mark, until } from "../cluster.ts";
 import { Site } from "./site.ts";
 
 const DAY_MS = 86_400_000;
@@ -66,13 +66,13 @@ test("the wall clocks of daemon and agent step a day ahead and two days back: no
 test("a daemon that starts again with its clock years back: runs keep their order, and what ran goes on", async () => {
   await site.startDaemon(["--lease-ms", "1500"]);
   site.startAgent(0);
-  const before = await site.submit({ a: { exec: [["./mark"]] } });
+  const before = await site.submit({ a: { exec: [mark] } });
   expect(await site.settled(before)).toBe("succeeded");
-  const open = await site.submit({ a: { exec: [["sleep", "1"]] }, b: { requires: ["a"], exec: [["./mark"]] } });
+  const open = await site.submit({ a: { exec: [["sleep", "1"]] }, b: { requires: ["a"], exec: [mark] } });
   await site.running(open, "a");
   await site.kill(site.daemon);
   await site.startDaemon(["--lease-ms", "1500"], { through: withClock(-3_000 * DAY_MS) });
-  const after = await site.submit({ a: { exec: [["./mark"]] } });
+  const after = await site.submit({ a: { exec: [mark] } });
   for (const run_id of [open, after]) expect(await site.settled(run_id)).toBe("succeeded");
   const { runs } = await site.call<{ runs: { run_id: string }[] }>("GET", "/v1/runs");
   expect(runs.map(({ run_id }) => run_id)).toEqual([after, open, before]);

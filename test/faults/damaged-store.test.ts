@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readMark } from "../../packages/daemon/src/mark.ts";
+import { mark } from "../cluster.ts";
 import { Site } from "./site.ts";
 
 let site: Site;
@@ -136,7 +137,7 @@ test("a panic in the engine aborts the daemon: started again, it goes on with ev
   site.startAgent(0, ["--slots", "2"]);
   const runs: string[] = [];
   for (let round = 0; round < 2; round++) {
-    runs.push(await site.submit({ a: { exec: [["./mark"]] }, b: { requires: ["a"], exec: [["sleep", "0.2"]] } }));
+    runs.push(await site.submit({ a: { exec: [mark] }, b: { requires: ["a"], exec: [["sleep", "0.2"]] } }));
     // what native code does when it panics
     site.daemon!.kill("SIGABRT");
     expect(await site.ended).toMatchObject({ signal: "SIGABRT" });

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Manifest } from "orchestrator-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { until } from "../cluster.ts";
+import { mark, until } from "../cluster.ts";
 import { Proxy } from "./proxy.ts";
 import { Site } from "./site.ts";
 
@@ -30,7 +30,7 @@ test("a network cut that is shorter than the lease costs nothing: what ended mea
   const network = await startBehindProxy(10_000);
   const run_id = await site.submit({
     a: { exec: [["sleep", "0.5"]] },
-    b: { requires: ["a"], exec: [["./mark"]] },
+    b: { requires: ["a"], exec: [mark] },
   });
   const { exec_id } = await site.running(run_id, "a");
   network.cut();
@@ -75,7 +75,7 @@ test("a slow network makes nothing expire and loses nothing", async () => {
   const network = await startBehindProxy(3_000);
   network.slow(120);
   const stages = Object.fromEntries(
-    Array.from({ length: 4 }, (_, i) => [`s${i}`, { requires: i === 0 ? [] : [`s${i - 1}`], exec: [["./mark"]] }]),
+    Array.from({ length: 4 }, (_, i) => [`s${i}`, { requires: i === 0 ? [] : [`s${i - 1}`], exec: [mark] }]),
   );
   const run_id = await site.submit(stages);
   expect(await site.settled(run_id)).toBe("succeeded");

@@ -1,6 +1,7 @@
 import { makeExchange } from "./exchange.ts";
 import { adoptLeftOvers } from "./adopt.ts";
 import { makePrograms } from "./check/program-facts.ts";
+import { makeTwins } from "./check/twins.ts";
 import { runExec, type Site } from "./exec/run.ts";
 import { makeHeartbeats } from "./heartbeats.ts";
 import { heldFiles } from "./held.ts";
@@ -53,6 +54,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     agent: { agent_id, version, ...processes.self },
     directory: self.directory,
     programs: makePrograms(ports),
+    twins: makeTwins(ports.files),
     held,
     log,
     grace,

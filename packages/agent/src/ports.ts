@@ -148,6 +148,8 @@ export interface Files {
 
 export interface FileStat {
   readonly kind: "file" | "directory" | "other";
+  /** Whoever starts it acts as another user or group. */
+  readonly setid: boolean;
   readonly size: number;
   readonly device: bigint;
   readonly inode: bigint;

@@ -10,6 +10,7 @@ export * from "./ids.ts";
 export * from "./path.ts";
 export * from "./pointer.ts";
 export * from "./policy/judge.ts";
+export { isKnownProgram } from "./policy/program.ts";
 export * from "./policy/verdict.ts";
 export * from "./ports.ts";
 export * from "./problem.ts";

@@ -169,6 +169,7 @@ export function makeFiles(disk: Disk, descriptors: Descriptors, faults: FileFaul
 function statOf(node: Node): FileStat {
   return {
     kind: node.kind,
+    setid: false,
     size: node.kind === "file" ? node.data.length : 0,
     device: 1n,
     inode: BigInt(node.ino),

@@ -9,10 +9,13 @@ import {
   liesBeneath,
   ok,
   type ProblemCode,
+  quote,
   type Result,
 } from "orchestrator-core";
 import type { Files, FileStat } from "../ports.ts";
 import { isApproved, type Refused } from "./grant.ts";
+import { readHead } from "./script.ts";
+import type { Twins } from "./twins.ts";
 
 /** A program as it was found. `path` is what will be started, so that a venv's python finds its venv. */
 export interface FoundProgram {
@@ -64,26 +67,73 @@ function look(files: Files, path: string, name: string): Result<FoundProgram, Fi
 
 /** One file under many names: what it does is said by argv[0], and that was judged already. */
 const MULTI_CALL = new Set(["busybox", "toybox", "coreutils"]);
+/** The kernel starts an interpreter that is itself a script, so often. */
+const INTERPRETERS_MAX = 5;
 
-/** Judges the command again by the file that would really run. It may only tighten. */
-export function judgeFile(
-  grant: Grant,
-  index: number,
-  found: FoundProgram,
-  format: "elf" | "script" | null,
-): FileRefused | null {
-  if (format === null) {
-    const message = `${found.realpath} is neither ELF nor begins with \`#!\`: only a shell would take it for a program`;
-    return refusal("program-format", "shell-denied", message);
+export interface Judged {
+  readonly grant: Grant;
+  readonly index: number;
+  readonly found: FoundProgram;
+  /** A real path. */
+  readonly workspace: string;
+}
+
+/**
+ * Judges the command again by the file that would really run, and the interpreters that it names. It may only tighten.
+ * A script that is installed is as trusted as any program there; one of the workspace is what its interpreter makes of it.
+ */
+export function judgeFile(files: Files, twins: Twins, judged: Judged): FileRefused | null {
+  const { found, grant, index, workspace } = judged;
+  const { argv } = grant.exec.commands[index]!;
+  const here = (real: string): boolean => liesBeneath(workspace, real);
+
+  let { realpath, stat } = found;
+  let words: readonly string[] = [realpath, ...argv.slice(1)];
+  for (let level = 0; ; level++) {
+    if (here(realpath) && stat.setid) {
+      return refusal("program-setid", "shell-denied", `${realpath} would act as another user: it has the set-id bit`);
+    }
+    const head = readHead(files, realpath);
+    if (head.is === "neither") {
+      const message = `${realpath} is no program: ${head.why}; only a shell would take it for one`;
+      return refusal("program-format", "shell-denied", message);
+    }
+    const twin = here(realpath) && head.is === "elf" ? twins.of(realpath, stat) : null;
+    const base = realpath.slice(realpath.lastIndexOf("/") + 1);
+    if (level > 0 || !MULTI_CALL.has(base)) {
+      const refused = judgeWords(judged, twin === null ? words : [twin, ...words.slice(1)]);
+      if (refused !== null) return refused;
+    }
+    if (head.is === "elf" || !here(realpath)) return null;
+    if (level === INTERPRETERS_MAX) {
+      const message = `${found.path} names more than ${INTERPRETERS_MAX} interpreters, one after the other`;
+      return refusal("program-format", "shell-denied", message);
+    }
+    words = [head.interpreter, ...(head.argument === null ? [] : [head.argument]), ...words];
+    const refused = judgeWords(judged, words);
+    if (refused !== null) return refused;
+    const interpreter = look(files, head.interpreter, head.interpreter);
+    if (!interpreter.ok) {
+      return { ...interpreter.error, message: `${realpath} needs an interpreter: ${interpreter.error.message}` };
+    }
+    ({ realpath, stat } = interpreter.value);
+    words = [realpath, ...words.slice(1)];
   }
-  const base = found.realpath.slice(found.realpath.lastIndexOf("/") + 1);
-  if (MULTI_CALL.has(base)) return null;
-  const command = grant.exec.commands[index]!;
-  const resolved: CommandSpec = { ...command, argv: [found.realpath, ...command.argv.slice(1)] };
-  const { findings } = judgeCommand(resolved, grant.role, `${execPlace(grant.stage_id)}/${index}`);
+}
+
+function judgeWords({ grant, index, found }: Judged, argv: readonly string[]): FileRefused | null {
+  const command: CommandSpec = { ...grant.exec.commands[index]!, argv };
+  const place = `${execPlace(grant.stage_id)}/${index}`;
+  const { findings } = judgeCommand(command, grant.role, place);
   const finding = findings.find(({ verdict }) => verdict === "deny" || (verdict === "ask" && !isApproved(grant)));
   if (finding === undefined) return null;
-  return { reason: "denied", message: `${found.path} is ${found.realpath}: ${finding.problem.message}`, finding };
+  const ask = finding.verdict === "deny" && finding.rule !== "path" && finding.rule !== "launcher";
+  const message = `${found.path} really is ${argv.slice(0, 3).map(quote).join(" ")}: ${finding.problem.message}${
+    ask ? "; to let it, set `allow_shell: true` on this command" : ""
+  }`;
+  // words of a script's first line have no place of their own in the workflow
+  const problem = { ...finding.problem, message, place: { path: `${place}/argv/0` } };
+  return { reason: "denied", message, finding: { ...finding, problem } };
 }
 
 const failed = (message: string): Result<never, FileRefused> => err({ reason: "spawn_failed", message, finding: null });

@@ -183,7 +183,8 @@ export class Execution {
       return this.#refuse(index, { reason: "denied", message });
     }
     if (facts.format !== null) this.#hashes.push({ index, found: found.value, facts });
-    const refused = judgeFile(this.#grant, index, found.value, facts.format);
+    const judged = { grant: this.#grant, index, found: found.value, workspace };
+    const refused = judgeFile(files, this.#site.twins, judged);
     if (refused !== null) return this.#refuse(index, refused);
     return { cwd: cwd.value, found: found.value };
   }

@@ -1,6 +1,7 @@
 import type { Grant, Report } from "orchestrator-core";
 import { type Bundle, beginBundle, type BundlePaths, bundlePaths, sealIfPossible } from "../bundle/writer.ts";
 import type { Programs } from "../check/program-facts.ts";
+import type { Twins } from "../check/twins.ts";
 import type { HeldFiles } from "../held.ts";
 import type { Lease } from "../lease.ts";
 import { errorText, type Log } from "../log.ts";
@@ -19,6 +20,7 @@ export interface Site {
   /** `STATE/agents/<agent_id>` */
   readonly directory: string;
   readonly programs: Programs;
+  readonly twins: Twins;
   readonly held: HeldFiles;
   readonly log: Log;
   readonly grace: () => number;

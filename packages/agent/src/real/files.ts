@@ -31,7 +31,10 @@ export const realFiles: Files = {
     });
   },
   exists: (path) => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined,
-  realpath: (path) => unless("ENOTDIR", null, () => unless("ENOENT", null, () => fs.realpathSync.native(path))),
+  realpath: (path) =>
+    unless("ELOOP", null, () =>
+      unless("ENOTDIR", null, () => unless("ENOENT", null, () => fs.realpathSync.native(path))),
+    ),
   mayExecute(path) {
     try {
       fs.accessSync(path, c.X_OK);
@@ -84,6 +87,7 @@ function unless<T>(code: string, otherwise: T, act: () => T): T {
 function statOf(stat: fs.BigIntStats): FileStat {
   return {
     kind: stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other",
+    setid: stat.isFile() && (stat.mode & 0o6000n) !== 0n,
     size: Number(stat.size),
     device: stat.dev,
     inode: stat.ino,

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf } from "orchestrator-core";
 import { expect, test } from "vitest";
@@ -114,6 +114,83 @@ test("a link to a shell is a shell, unless the command asks for one", async () =
   expect(await judge(exec(asked), link)).toMatchObject({ result: "succeeded" });
 });
 
+test("a shell script of the workspace is a shell, unless the command asks for one", async () => {
+  const script =
+    (first: string) =>
+    ({ workspace }: Place) =>
+      executable(join(workspace, "run"), `${first}\nexit 0\n`);
+  for (const first of ["#!/bin/sh", "#!  \t/bin/sh\t-e", "#!/usr/bin/env bash", "#!/usr/bin/env -S bash -e"]) {
+    const denied = await judge(exec(command(["./run"])), script(first));
+    expect([first, denied.reason]).toEqual([first, "denied"]);
+    expect(denied.message).toContain("set `allow_shell: true`");
+  }
+  const asked = exec(command(["./run"], { allow_shell: true }));
+  expect(await judge(asked, script("#!/bin/sh"))).toMatchObject({ result: "succeeded" });
+});
+
+test("a script is what its interpreter's interpreter makes of it, up to five", async () => {
+  const chain =
+    (length: number, last: string) =>
+    ({ workspace }: Place) => {
+      for (let i = 0; i < length; i++) {
+        const next = i + 1 === length ? last : join(workspace, `i${i + 1}`);
+        executable(join(workspace, `i${i}`), `#!${next}\n`);
+      }
+    };
+  expect(await judge(exec(command(["./i0"])), chain(2, "/bin/sh"))).toMatchObject({ reason: "denied" });
+  expect(await judge(exec(command(["./i0"])), chain(2, "/bin/true"))).toMatchObject({ result: "succeeded" });
+  const deep = await judge(exec(command(["./i0"])), chain(7, "/bin/true"));
+  expect(deep.message).toContain("more than 5 interpreters");
+});
+
+test.each([
+  ["a byte order mark before its first line", "\ufeff#!/usr/bin/env node\n", "byte order mark"],
+  ["a carriage return in its first line", "#!/usr/bin/env node\r\n", "carriage return"],
+  ["nothing in it", "", "it is empty"],
+  ["a first line longer than the kernel reads", `#!${"/".repeat(300)}bin/sh\n`, "longer than the kernel reads"],
+  ["an interpreter with a relative path", "#!bin/sh\n", "no absolute path"],
+])("a file with %s is no program", async (_what, text, why) => {
+  const manifest = await judge(exec(command(["./x"])), ({ workspace }) => executable(join(workspace, "x"), text));
+  expect(manifest).toMatchObject({ result: "failed", reason: "denied" });
+  expect(manifest.message).toContain(why);
+});
+
+test("a copy of a shell under another name is a shell", async () => {
+  const manifest = await judge(exec(command(["./node", "-c", "exit 0"])), ({ workspace }) =>
+    copyFileSync("/bin/sh", join(workspace, "node")),
+  );
+  expect(manifest).toMatchObject({ reason: "denied" });
+  expect(manifest.commands[0]!.verdict.findings).toMatchObject([{ rule: "shell" }]);
+});
+
+test("a program of the workspace that acts as another user is refused", async () => {
+  const manifest = await judge(exec(command(["./true"])), ({ workspace }) => {
+    copyFileSync("/bin/true", join(workspace, "true"));
+    chmodSync(join(workspace, "true"), 0o4755);
+  });
+  expect(manifest).toMatchObject({ reason: "denied" });
+  expect(manifest.commands[0]!.verdict.findings).toMatchObject([{ rule: "program-setid" }]);
+});
+
+test("a shell script that is installed runs as any program does", async () => {
+  const place = makePlace();
+  const elsewhere = makePlace();
+  executable(join(elsewhere.workspace, "tool"), "#!/bin/sh\nexit 0\n");
+  const { daemon } = stage({ place });
+  const [grant] = daemon.queue(exec(command([join(elsewhere.workspace, "tool")])));
+  await daemon.until(() => daemon.completions.length === 1);
+  expect(daemon.manifestOf(grant!.exec_id)).toMatchObject({ result: "succeeded" });
+});
+
+test("no command works in the directories of git and of ours", async () => {
+  const manifest = await judge(exec(command(["true"], { cwd: "link" })), ({ workspace }) => {
+    mkdirSync(join(workspace, ".git", "hooks"), { recursive: true });
+    symlinkSync(".git/hooks", join(workspace, "link"));
+  });
+  expect(manifest).toMatchObject({ reason: "denied" });
+  expect(manifest.message).toContain("`.git`");
+});
+
 test("a link in the workspace to a program outside runs as found, as a venv needs it", async () => {
   const manifest = await judge(exec(command(["bin/t"])), ({ workspace }) => {
     mkdirSync(join(workspace, "bin"));
@@ -132,9 +209,12 @@ test("a relative program behind a directory link out of the workspace is denied"
 });
 
 test("relative and empty elements of PATH are passed over", async () => {
-  const manifest = await judge(exec(command(["mine"], { env: { PATH: "::bin:." } })), ({ workspace }) => {
-    executable(join(workspace, "mine"), "#!/usr/bin/env node\n");
-  });
+  const manifest = await judge(
+    exec(command(["mine"], { env: { PATH: "::bin:." }, allow_shell: true })),
+    ({ workspace }) => {
+      executable(join(workspace, "mine"), "#!/usr/bin/env node\n");
+    },
+  );
   expect(manifest).toMatchObject({ reason: "spawn_failed" });
 });
 
@@ -144,7 +224,7 @@ test("the PATH that the spec sets is the one that is searched", async () => {
   mkdirSync(tools);
   symlinkSync("/bin/true", join(tools, "mine"));
   const { daemon } = stage({ place });
-  const [grant] = daemon.queue(exec(command(["mine"], { env: { PATH: tools } })));
+  const [grant] = daemon.queue(exec(command(["mine"], { env: { PATH: tools }, allow_shell: true })));
   await daemon.until(() => daemon.completions.length === 1);
   expect(daemon.manifestOf(grant!.exec_id)).toMatchObject({ result: "succeeded" });
 });

@@ -5,29 +5,33 @@ import { pointerTo } from "../pointer.ts";
 import type { ProblemCode } from "../problem.ts";
 import { flowList, quote } from "../quote.ts";
 import type { CommandSpec, ExecBlock, WorkflowSpec } from "../workflow/spec.ts";
-import { type Token, readLauncher } from "./grammar.ts";
-import { launchers } from "./launchers.ts";
+import { refuseVariable } from "./environment.ts";
+import { readAwk } from "./languages/awk.ts";
+import { readSed } from "./languages/sed.ts";
 import { lookUp } from "./program.ts";
-import type { Examples } from "./row.ts";
-import { shells } from "./shells.ts";
+import { type Found, read, type Started, type Token } from "./read.ts";
+import { envRows } from "./tables/env.ts";
+import { rows } from "./tables/index.ts";
+import { shells } from "./tables/shells.ts";
 import { type Finding, type Verdict, strictest } from "./verdict.ts";
 
 /**
  * The spec verdict: what policy says of commands as they are written, by names and letters alone. Pure and the same
  * everywhere, so daemon and agent reach it separately and compare.
  *
- * 1. A program that is a shell is refused, unless the command asks for it with `allow_shell`.
+ * 1. What reaches a shell is refused: a program that is one, code in an argument, an option or a variable that makes an
+ *    ordinary program start something. A command that says `allow_shell` asks for all of these.
  * 2. A program that starts another is judged by what it starts, however deep. Wrapping never makes a refused command
- *    allowed: what cannot be read for certain is refused.
- * 3. A program given by a relative path lies beneath the workspace.
+ *    allowed: what cannot be read for certain is refused, and `allow_shell` does not help there.
+ * 3. Programs, and files whose text is carried out, lie beneath the workspace or where programs are installed.
  */
-const POLICY_VERSION = 1;
+const POLICY_VERSION = 2;
 const NESTING_MAX = 16;
 
 /** Who may have a shell by asking for it. */
 const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = { operator: "allow", proposer: "ask", agent: "deny" };
 
-const withoutExamples = ({ match: _match, not_match: _notMatch, ...row }: Examples): object => row;
+const withoutExamples = (row: object): object => ({ ...row, match: [], not_match: [] });
 
 /** Changes with every table and, through the version, with every change of the engine that could change a verdict. */
 export const policyDigest: string = digestOf({
@@ -35,7 +39,8 @@ export const policyDigest: string = digestOf({
   nesting_max: NESTING_MAX,
   shell_answers: shellAnswers,
   shells: shells.map(withoutExamples),
-  launchers: launchers.map(withoutExamples),
+  programs: rows.map(withoutExamples),
+  env: envRows.map(withoutExamples),
 });
 
 /** The place of a stage's commands in the workflow: what `judgeExec` wants for findings that lead back to the file. */
@@ -45,8 +50,10 @@ export const execPlace = (stage_id: string): string => `${pointerTo("/stages", s
 export function judgeCommand(command: CommandSpec, role: Role, place: string): Verdict {
   const findings: Finding[] = [];
   const argv = command.argv.map((text, at) => ({ text, at }));
-  const start: Start = { cwd: command.cwd, replaces: [], appends: false, through: [] };
-  judgeStart(argv, start, { command, role, place, report: (finding) => findings.push(finding) });
+  const start: Start = { cwd: command.cwd, replaces: [], appends: false, perhaps: false, through: [] };
+  const asked: Asked = { command, role, place, report: (finding) => findings.push(finding), tried: new Set() };
+  judgeStart(argv, start, asked);
+  for (const [name, value] of Object.entries(command.env)) variable(asked, name, value, `env/${name}`);
   return strictest(findings);
 }
 
@@ -72,13 +79,15 @@ export function judgeWorkflow(workflow: WorkflowSpec, role: Role): WorkflowVerdi
   return { verdict: strictest(findings).verdict, stages };
 }
 
-/** One link of the chain: a program about to be started by the agent or by a launcher. */
+/** One link of the chain: a program about to be started by the agent or by another program. */
 interface Start {
   readonly cwd: string;
   /** Texts that a launcher further out replaces by its input. */
   readonly replaces: readonly string[];
   /** A launcher further out appends its input. */
   readonly appends: boolean;
+  /** It may be no program at all, but an argument of an option that policy does not know. */
+  readonly perhaps: boolean;
   readonly through: readonly string[];
 }
 
@@ -87,61 +96,142 @@ interface Asked {
   readonly role: Role;
   readonly place: string;
   readonly report: (finding: Finding) => void;
+  /** Arguments that were judged as a program although they may be none: once is enough. */
+  readonly tried: Set<Token>;
 }
 
 function judgeStart(argv: readonly Token[], start: Start, asked: Asked): void {
   const [program, ...rest] = argv;
   if (program === undefined) return;
+  if (start.perhaps) {
+    if (asked.tried.has(program) || !/\w/.test(program.text)) return;
+    asked.tried.add(program);
+  }
   const { text, at } = program;
   if (start.replaces.some((replaced) => text.includes(replaced))) {
     return hidden(asked, start, at, "input is put in the place of the program");
   }
-  if (text.includes("/") && !text.startsWith("/") && pathBeneath(start.cwd, text) === null) {
-    outside(
-      asked,
-      at,
-      `the program ${quote(text)} lies outside of the workspace`,
-      "name a program beneath the workspace, one of the PATH, or an absolute path",
-    );
-  }
+  if (!start.perhaps) judgePath(program, start, asked);
   const known = lookUp(text);
-  if (known.is === "shell") return shell(asked, start, at);
+  if (known.is === "shell") return shell(asked, start, at, known.row.does);
+  // `sh -c ls` as one word is no program, and whoever splits it would start a shell
+  if (/\s/.test(text) && !start.perhaps) {
+    const [first] = text.trim().split(/\s+/, 1);
+    if (lookUp(first ?? "").is === "shell") return shell(asked, start, at);
+  }
   if (known.is === "other") return;
 
   const through = [...start.through, text];
   if (through.length > NESTING_MAX) {
     return hidden(asked, start, at, `more than ${NESTING_MAX} programs start one another`);
   }
-  const reading = readLauncher(known.row, rest, at);
-  switch (reading.starts) {
-    case "nothing":
-      if (start.appends) hidden(asked, { ...start, through }, at, "input is appended in the place of the program");
-      return;
+  const inside = { ...start, through };
+  const { found, awaits } = read(known.row, rest, at);
+  for (const one of found) judgeFound(one, program, inside, asked);
+  if (awaits && start.appends && found.length === 0) {
+    hidden(asked, inside, at, "input is appended in the place of the program");
+  }
+}
+
+function judgeFound(found: Found, program: Token, start: Start, asked: Asked): void {
+  const name = quote(program.text);
+  switch (found.is) {
     case "shell":
-      return shell(asked, { ...start, through }, reading.at);
+      return shell(asked, start, found.at);
+    case "code":
+      return code(asked, start, found.at);
+    case "exec":
+      return exec(asked, start, found.at);
     case "unreadable":
-      return hidden(asked, { ...start, through }, reading.at, `${quote(text)} is given ${reading.why}`);
-    case "program": {
-      const own = rest.slice(0, rest.length - reading.argv.length);
-      if (start.replaces.some((replaced) => own.some((token) => token.text.includes(replaced)))) {
-        return hidden(asked, { ...start, through }, at, `input is put among the options of ${quote(text)}`);
+      return hidden(asked, start, found.at, `${name} is given ${found.why}`);
+    case "assignment": {
+      const { text, at } = found.token;
+      const equals = text.indexOf("=");
+      return variable(asked, text.slice(0, equals), text.slice(equals + 1), `argv/${at}`);
+    }
+    case "text": {
+      const text = found.tokens.map((token) => token.text).join("\n");
+      const why = found.language === "awk" ? readAwk(text) : readSed(text, start.cwd);
+      if (why !== null) code(asked, start, found.tokens[0]!.at, ` with ${why}`);
+      return;
+    }
+    case "script":
+      if (isInput(found.token.text)) code(asked, start, found.token.at);
+      else if (!found.token.text.startsWith("/")) {
+        outsideUnless(asked, found.token, start, `the script ${quote(found.token.text)} of ${name}`);
       }
-      let cwd: string | null = start.cwd;
-      for (const directory of reading.cwds) {
-        cwd = cwd === null ? null : pathBeneath(cwd, directory.text);
-        if (cwd === null)
-          outside(
-            asked,
-            directory.at,
-            `${quote(text)} changes into ${quote(directory.text)}, outside of the workspace`,
-            "use the command's `cwd`, beneath the workspace",
-          );
+      return;
+    case "file":
+      if (isInput(found.token.text)) code(asked, start, found.token.at);
+      else if (!INSTALLED.test(found.token.text)) {
+        outsideUnless(asked, found.token, start, `the file ${quote(found.token.text)} that ${name} carries out`);
       }
-      const replaces = reading.replaces === null ? start.replaces : [...start.replaces, reading.replaces];
-      const appends = start.appends || known.row.appends === true;
-      return judgeStart(reading.argv, { cwd: cwd ?? start.cwd, replaces, appends, through }, asked);
+      return;
+    case "directory":
+      if (INSTALLED.test(found.token.text)) return;
+      return outsideUnless(asked, found.token, start, `${quote(found.token.text)}, where ${name} is to work,`);
+    case "program":
+      return judgeStarted(found.started, program, start, asked);
+  }
+}
+
+function judgeStarted(started: Started, program: Token, start: Start, asked: Asked): void {
+  const name = quote(program.text);
+  if (start.replaces.some((replaced) => started.own.some((token) => token.text.includes(replaced)))) {
+    return hidden(asked, start, program.at, `input is put among the options of ${name}`);
+  }
+  let cwd: string | null = start.cwd;
+  for (const directory of started.cwds) {
+    cwd = cwd === null ? null : pathBeneath(cwd, directory.text);
+    if (cwd === null) {
+      const message = `${name} changes into ${quote(directory.text)}, outside of the workspace`;
+      outside(asked, directory.at, message, "use the command's `cwd`, beneath the workspace");
     }
   }
+  judgeStart(
+    started.argv,
+    {
+      cwd: cwd ?? start.cwd,
+      replaces: started.replaces === null ? start.replaces : [...start.replaces, started.replaces],
+      appends: start.appends || started.appends,
+      perhaps: start.perhaps || started.perhaps,
+      through: start.through,
+    },
+    asked,
+  );
+}
+
+/** What a program's input is called, and texts that are code themselves. */
+const isInput = (text: string): boolean =>
+  text === "-" ||
+  /^\/(?:dev|proc)\//.test(text.replace(/\/+(?:\.\/+)*/g, "/")) ||
+  /^(?:data|https?|ftp|blob):/i.test(text);
+/** Where programs are installed: what lies there is none of the workspace's, and none of the author's. */
+const INSTALLED = /^\/(?:usr|opt|etc|bin|sbin|lib|lib64|nix|snap)\/(?!(?:.*\/)?\.\.(?:\/|$))/;
+
+function judgePath({ text, at }: Token, { cwd }: Start, asked: Asked): void {
+  if (text.startsWith("/")) {
+    const plain = text.replace(/\/+(?:\.\/+)*/g, "/");
+    if (/^\/(?:proc|dev)(?:\/|$)/.test(plain)) {
+      const message = `the program ${quote(text)} is a way round: what lies in /proc and /dev is decided when it starts`;
+      outside(asked, at, message, "name the program by its own path, or by its name");
+    } else if (plain.endsWith("/")) {
+      outside(asked, at, `the program ${quote(text)} is a directory`, "name the program itself");
+    }
+  } else if (text.includes("/") && pathBeneath(cwd, text) === null) {
+    const hint = "name a program beneath the workspace, one of the PATH, or an absolute path";
+    outside(asked, at, `the program ${quote(text)} lies outside of the workspace`, hint);
+  }
+}
+
+function outsideUnless(asked: Asked, { text, at }: Token, { cwd }: Start, what: string): void {
+  if (pathBeneath(cwd, text) !== null) return;
+  outside(
+    asked,
+    at,
+    `${what} lies outside of the workspace`,
+    "keep it in the workspace and name it by a relative path",
+  );
 }
 
 function finding(
@@ -149,41 +239,67 @@ function finding(
   rule: string,
   verdict: Finding["verdict"],
   code: ProblemCode,
-  at: number,
+  place: string,
   message: string,
   hint: string,
 ): void {
-  asked.report({ rule, verdict, problem: { code, message, place: { path: `${asked.place}/argv/${at}` }, hint } });
+  asked.report({ rule, verdict, problem: { code, message, place: { path: `${asked.place}/${place}` }, hint } });
 }
 
-function shell(asked: Asked, start: Start, at: number): void {
-  const { argv, allow_shell } = asked.command;
-  const starts = `the command starts a shell: ${quote(argv[at] ?? "")}${throughText(start, argv[at])}`;
+/** A finding that `allow_shell` asks to be let through. */
+function release(asked: Asked, rule: string, code: ProblemCode, place: string, what: string, instead: string): void {
+  const { allow_shell, argv } = asked.command;
   if (!allow_shell) {
-    const hint = `set \`allow_shell: true\` on this command, as in { argv: ${flowList(argv)}, allow_shell: true }, or start the program itself`;
-    return finding(asked, "shell", "deny", "shell-denied", at, starts, hint);
+    const hint = `set \`allow_shell: true\` on this command, as in { argv: ${flowList(argv)}, allow_shell: true }, or ${instead}`;
+    return finding(asked, rule, "deny", code, place, what, hint);
   }
   const verdict = shellAnswers[asked.role];
   const said = {
-    allow: [`${starts}; \`allow_shell\` says so`, "nothing is to be done: this is for the record"],
+    allow: [`${what}; \`allow_shell\` says so`, "nothing is to be done: this is for the record"],
     ask: [
-      `${starts}; a person has to allow it, since ${asked.role}s may only ask for a shell`,
+      `${what}; a person has to allow it, since ${asked.role}s may only ask for a shell`,
       "an operator approves or rejects the stage",
     ],
-    deny: [`${starts}, which no ${asked.role} may`, "submit it as an operator or a proposer"],
+    deny: [`${what}, which no ${asked.role} may`, "submit it as an operator or a proposer"],
   } as const;
-  finding(asked, "shell", verdict, "shell-denied", at, said[verdict][0], said[verdict][1]);
+  finding(asked, rule, verdict, code, place, said[verdict][0], said[verdict][1]);
+}
+
+function shell(asked: Asked, start: Start, at: number, does = "starts a shell"): void {
+  const word = asked.command.argv[at];
+  const what = `the command ${does}: ${quote(word ?? "")}${throughText(start, word)}`;
+  release(asked, "shell", "shell-denied", `argv/${at}`, what, "start the program itself");
+}
+
+function code(asked: Asked, start: Start, at: number, more = ""): void {
+  const word = asked.command.argv[at];
+  const what = `the command carries code: ${quote(word ?? "")}${more}${throughText(start, word)}`;
+  const instead = "put the code into a file of the workspace and name that";
+  release(asked, "inline-code", "inline-code-denied", `argv/${at}`, what, instead);
+}
+
+function exec(asked: Asked, start: Start, at: number): void {
+  const word = asked.command.argv[at];
+  const what = `the command has ${quote(start.through.at(-1) ?? "")} start or load something: ${quote(word ?? "")}`;
+  release(asked, "exec-option", "exec-option-denied", `argv/${at}`, what, "leave it out");
+}
+
+function variable(asked: Asked, name: string, value: string, place: string): void {
+  const why = refuseVariable(name, value);
+  if (why === null) return;
+  const what = `the variable ${quote(name)} ${why}`;
+  release(asked, "env", "env-denied", place, what, "leave it out");
 }
 
 function hidden(asked: Asked, start: Start, at: number, why: string): void {
   const message = `it cannot be said what the command starts: ${why}${throughText(start, null)}`;
   const hint =
-    "start the program itself, or use only options of its launcher that policy knows (`orchestrator plan` shows the verdict)";
-  finding(asked, "launcher", "deny", "launcher-unknown-option", at, message, hint);
+    "start the program itself, or use only options of its launcher that policy knows (`orchestrator policy explain` shows the verdict)";
+  finding(asked, "launcher", "deny", "launcher-unknown-option", `argv/${at}`, message, hint);
 }
 
 const outside = (asked: Asked, at: number, message: string, hint: string): void =>
-  finding(asked, "path", "deny", "path-outside", at, message, hint);
+  finding(asked, "path", "deny", "path-outside", `argv/${at}`, message, hint);
 
 /** Without the last link where that is what the message names already. */
 function throughText({ through }: Start, named: string | null | undefined): string {

@@ -1,5 +1,5 @@
 /**
- * Splits the text of `env -S` into words, as GNU env does (coreutils manual, "env -S syntax"). Null where that would
+ * Splits a line into words, as GNU env does for `env -S` (coreutils manual, "env -S syntax"). Null where that would
  * take more than blanks and quotes: escapes, variables and comments can hide what is started.
  */
 export function splitString(text: string): string[] | null {

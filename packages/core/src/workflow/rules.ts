@@ -1,5 +1,5 @@
 import { DURATION_PATTERN, parseDuration } from "../duration.ts";
-import { pathBeneath } from "../path.ts";
+import { refusePath } from "../path.ts";
 import { flowList, quote } from "../quote.ts";
 import { utf8Length } from "../utf8.ts";
 import type { Check, Rules, Said } from "./check.ts";
@@ -55,18 +55,12 @@ function explainDuration(value: unknown): Said {
 }
 
 function cwd(value: unknown, path: string, report: Report): void {
+  // a NUL is the schema's to report
   if (typeof value !== "string" || value.includes("\0")) return;
-  if (value === "") {
-    report(found("path-outside", path, "`cwd` is empty", "leave it out, or write `.` for the workspace"));
-  } else if (value.startsWith("/")) {
-    const hint = "write it relative to the workspace, as in `packages/core`";
-    report(found("path-outside", path, `\`cwd\` is the absolute path ${quote(value)}`, hint));
-  } else if (pathBeneath(".", value) === null) {
-    const hint = "commands start in the workspace or beneath it";
-    report(found("path-outside", path, `\`cwd\` leaves the workspace: ${quote(value)}`, hint));
-  } else if (utf8Length(value) >= 4_096) {
-    report(found("path-outside", path, "`cwd` is longer than any path may be (4095 bytes)"));
-  }
+  const refused = refusePath(value);
+  if (refused === null) return;
+  const shown = value === "" ? "" : `: ${quote(value)}`;
+  report(found("path-outside", path, `\`cwd\` ${refused.why}${shown}`, refused.hint));
 }
 
 function argv(value: unknown, path: string, report: Report): void {

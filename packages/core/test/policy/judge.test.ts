@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { judgeExec, judgeWorkflow, policyDigest } from "../../src/policy/judge.ts";
-import { launchers } from "../../src/policy/launchers.ts";
-import type { LauncherRow } from "../../src/policy/row.ts";
-import { shells } from "../../src/policy/shells.ts";
+import { optionNames, words } from "../../src/policy/options.ts";
+import type { ProgramRow } from "../../src/policy/row.ts";
+import { rows } from "../../src/policy/tables/index.ts";
+import { shells } from "../../src/policy/tables/shells.ts";
 import type { WorkflowSpec } from "../../src/workflow/spec.ts";
-import { command, judge } from "./fixtures.ts";
+import { command, exampleWords, judge } from "./fixtures.ts";
 
 const codes = (verdict: ReturnType<typeof judge>) => verdict.findings.map(({ problem }) => problem.code);
 const places = (verdict: ReturnType<typeof judge>) => verdict.findings.map(({ problem }) => problem.place?.path);
@@ -164,11 +165,8 @@ const word = fc.oneof(
   fc.constantFrom("x", "5", "A=b", "-", "--", "-x", "sub", "{}", "0x1", "", "-n", "--help"),
   fc.string({ maxLength: 6 }),
 );
-const knownOption = ({ options }: LauncherRow): fc.Arbitrary<string[]> => {
-  const all = Object.values(options).flatMap(({ short = "", long = [] }) => [
-    ...short.split("").map((letter) => `-${letter}`),
-    ...long.map((name) => `--${name}`),
-  ]);
+const knownOption = ({ grammar, options = {} }: ProgramRow): fc.Arbitrary<string[]> => {
+  const all = Object.values(options).flatMap((names) => optionNames(grammar, names));
   if (all.length === 0) return fc.constant([]);
   return fc
     .tuple(fc.constantFrom(...all), fc.constantFrom("alone", "joined", "next", "cut"), word)
@@ -180,11 +178,11 @@ const knownOption = ({ options }: LauncherRow): fc.Arbitrary<string[]> => {
 };
 const operand = fc.constantFrom([], ["5"], ["file"], ["A=b"], ["--"], ["-10"]);
 const wrapping = fc
-  .constantFrom(...launchers)
+  .constantFrom(...rows)
   .chain((row) =>
     fc
       .tuple(
-        fc.constantFrom(...row.names),
+        fc.constantFrom(...words(row.names)),
         fc.array(knownOption(row), { maxLength: 3 }),
         fc.array(operand, { maxLength: 2 }),
       )
@@ -197,7 +195,6 @@ const soundWrapping = fc.constantFrom(
   ["timeout", "-k", "1", "5"],
   ["nohup"],
   ["xargs", "-n1"],
-  ["sudo", "-u", "root"],
   ["flock", "-n", "lock"],
   ["watch", "-x"],
   ["busybox"],
@@ -206,7 +203,7 @@ const soundWrapping = fc.constantFrom(
   ["strace", "-f", "-o", "out"],
 );
 const refused = fc.oneof(
-  fc.constantFrom(...shells.flatMap((row) => row.match)).map((argv) => [...argv]),
+  fc.constantFrom(...[...shells, ...rows].flatMap((row) => row.match)).map((example) => [...exampleWords(example)]),
   fc.constantFrom(["../outside"], ["env", "--unknown"], ["watch", "ls"]),
 );
 
