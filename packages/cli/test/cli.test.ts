@@ -61,7 +61,9 @@ test("every command and every option is documented, and no other", async () => {
     for (const [option] of (await cli(name, "--help")).out.matchAll(/--[a-z-]+/g)) options.add(option);
   }
   for (const option of ["--help", "--version"]) options.delete(option);
-  expect(new Set(text.match(/--[a-z][a-z-]+/g))).toEqual(options);
+  // an option of npx itself
+  const ours = text.replaceAll("npx --no ", "npx ");
+  expect(new Set(ours.match(/--[a-z][a-z-]+/g))).toEqual(options);
 });
 
 test("global options stand before or after the command", async () => {
