@@ -6,7 +6,8 @@ import { version } from "./version.ts";
 
 interface Flags {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly insecureListen: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly state: string;
   readonly db?: string;
   readonly workspaceRoot: readonly string[];
@@ -15,8 +16,6 @@ interface Flags {
   readonly owner: "daemon" | "up";
   readonly parentStdin: boolean;
 }
-
-const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 
 const program = new Command("orchestrator-daemon")
   .description("Owns the graph of runs, schedules stages into jobs and serves the HTTP API.")
@@ -28,10 +27,11 @@ const program = new Command("orchestrator-daemon")
       .argParser(parseAddress),
   )
   .addOption(
-    new Option("--insecure-listen", "allow an address that others can reach, without TLS")
-      .env("ORCHESTRATOR_INSECURE_LISTEN")
-      .default(false),
+    new Option("--tls-cert <file>", "certificate chain (PEM): needed for an address that others can reach").env(
+      "ORCHESTRATOR_TLS_CERT",
+    ),
   )
+  .addOption(new Option("--tls-key <file>", "its private key (PEM)").env("ORCHESTRATOR_TLS_KEY"))
   .addOption(new Option("--state <dir>", "state directory").env("ORCHESTRATOR_STATE").default(".orchestrator"))
   .addOption(new Option("--db <url>", "SurrealDB URL (default: rocksdb in the state directory)").env("ORCHESTRATOR_DB"))
   .addOption(
@@ -55,19 +55,6 @@ const program = new Command("orchestrator-daemon")
 
 const flags = program.parse().opts<Flags>();
 
-if (!LOOPBACK.has(flags.listen.host)) {
-  if (!flags.insecureListen) {
-    fail(
-      exitCode("usage"),
-      `error: --listen ${flags.listen.host} can be reached from other machines, and this API has no TLS\n` +
-        "  hint: listen on 127.0.0.1, or say --insecure-listen if a trusted network stands around it",
-    );
-  }
-  process.stderr.write(
-    `warning: listening on ${flags.listen.host} without TLS: tokens cross the network in clear text\n`,
-  );
-}
-
 const daemon = await openDaemon({
   state: flags.state,
   listen: flags.listen,
@@ -76,6 +63,8 @@ const daemon = await openDaemon({
   owner: flags.owner,
   log: flags.log,
   ...(flags.db === undefined ? {} : { db: flags.db }),
+  ...(flags.tlsCert === undefined ? {} : { tls_cert: flags.tlsCert }),
+  ...(flags.tlsKey === undefined ? {} : { tls_key: flags.tlsKey }),
 }).catch((error: unknown) => {
   if (error instanceof ProblemError) {
     const [{ code, message, hint }] = error.problems;

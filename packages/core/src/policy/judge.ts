@@ -25,7 +25,15 @@ const POLICY_VERSION = 1;
 const NESTING_MAX = 16;
 
 /** Who may have a shell by asking for it. */
-const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = { operator: "allow", proposer: "ask", agent: "deny" };
+const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = {
+  operator: "allow",
+  admin: "allow",
+  proposer: "ask",
+  // they submit nothing
+  viewer: "deny",
+  approver: "deny",
+  agent: "deny",
+};
 
 const withoutExamples = ({ match: _match, not_match: _notMatch, ...row }: Examples): object => row;
 

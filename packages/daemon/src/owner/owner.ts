@@ -12,6 +12,7 @@ import {
   type CompleteReply,
   type Completion,
   type Decision,
+  type Frozen,
   type Grant,
   type HeartbeatBody,
   type HeartbeatReply,
@@ -67,6 +68,8 @@ export interface OwnerPorts extends ReportTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: (level: "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** Leasing stands still. Left out: it never does. */
+  readonly frozen?: () => Frozen | null;
   /** The outcome of a commit is unknown, or another owner took over: end with exit code 75 and start again. */
   readonly onBroken: (message: string) => void;
 }
@@ -332,7 +335,8 @@ export class Owner {
     const agents = [...this.#agents.values()]
       .filter((agent) => now - agent.seen < AGENT_SEEN_MS)
       .map(({ agent_id, reach }) => ({ agent_id, ...reach }));
-    return this.#read(run, () => why(run, number, { now, agents }));
+    const frozen = this.#ports.frozen?.() ?? null;
+    return this.#read(run, () => why(run, number, { now, agents, frozen }));
   }
 
   async decide(
@@ -352,6 +356,19 @@ export class Owner {
     const run = await this.#find(run_id);
     await this.#act(run, { type: "cancel", by, note });
     return this.#read(run, runSummary);
+  }
+
+  /** Cancels every run of which something is running. */
+  cancelRunning(by: Actor, note: string): Promise<void> {
+    this.#checkAccepting();
+    const held = [...this.#agents.values()].flatMap((agent) => [...agent.held.values()]);
+    for (const run of new Set(held.map(({ run }) => run))) this.#actQuietly(run, { type: "cancel", by, note });
+    return this.#committer.barrier();
+  }
+
+  /** Leasing goes on: gives queued jobs to parked claims. */
+  offer(): void {
+    this.#offerSoon();
   }
 
   async retry(run_id: string, by: Actor): Promise<RunSummary> {
@@ -711,6 +728,7 @@ export class Owner {
 
   #grant(agent: Agent, { request_id, jobs_max, ...reach }: ClaimWish["body"]): readonly Grant[] {
     const grants: Grant[] = [];
+    if (this.#ports.frozen?.()) return grants;
     while (grants.length < jobs_max && !this.#closed) {
       const next = this.#queue.take(reach);
       if (next === undefined) break;
