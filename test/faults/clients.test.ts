@@ -29,7 +29,7 @@ async function open(text: string): Promise<Socket> {
 
 const head = (method: string, path: string, more = ""): string => {
   const token = readFileSync(join(site.state, "tokens", "operator"), "utf8").trim();
-  return `${method} ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n${more}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nhost: ${new URL(site.url).host}\r\nauthorization: Bearer ${token}\r\n${more}\r\n`;
 };
 
 const gate = { a: { kind: "gate", message: "Go on?" } };

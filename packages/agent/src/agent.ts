@@ -34,7 +34,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
   const self = takeIdentity(ports, options.state, options.agent_id);
   const { agent_id } = self;
   const log = makeLog(ports, { agent_id });
-  const link = makeLink(ports, log, daemonFinder(ports, options.state, options.daemon));
+  const link = makeLink(ports, log, daemonFinder(ports, options.state, options.daemon, options.token_file));
   const tuning = makeTuning();
   const held = heldFiles(files, self.directory);
   let mode: "working" | "orphaned" | "stopping" | "stopped" = "working";
@@ -122,7 +122,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
   }
 
   log.info("agent_started", { version, slots: options.slots, pid: processes.self.pid, labels: options.labels });
-  void adoptLeftOvers({ ports, log, link, state: options.state, self, grace })
+  void adoptLeftOvers({ ports, log, link, state: options.state, self, grace, alone: options.token_file !== undefined })
     .catch((error: unknown) => log.error("adoption_failed", { message: errorText(error) }))
     .then(() => {
       adopted = true;

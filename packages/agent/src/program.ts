@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
@@ -11,6 +11,8 @@ import { version } from "./version.ts";
 interface Flags {
   readonly daemon?: string;
   readonly agentId?: string;
+  readonly tokenFile?: string;
+  readonly tlsCa?: string;
   readonly slots: number;
   readonly labels: readonly string[];
   readonly state: string;
@@ -29,6 +31,14 @@ const program = new Command("orchestrator-agent")
     flag("--daemon <url>", "DAEMON", "address of the daemon (default: daemon.json in the state directory)", url),
   )
   .addOption(flag("--agent-id <id>", "AGENT_ID", "name of this agent (default: the lowest free local-N)", agentId))
+  .addOption(
+    flag(
+      "--token-file <file>",
+      "TOKEN_FILE",
+      "token of this agent alone (default: tokens/agent of the state directory)",
+    ),
+  )
+  .addOption(flag("--tls-ca <file>", "TLS_CA", "authorities that may sign the daemon's certificate (PEM)"))
   .addOption(flag("--slots <n>", "SLOTS", "commands that run at a time", slots).default(availableParallelism()))
   .addOption(flag("--labels <a,b>", "LABELS", "labels that stages may ask for", labels).default([], "none"))
   .addOption(flag("--state <dir>", "STATE", "the state directory").default(".orchestrator"))
@@ -60,8 +70,8 @@ function flag<T>(flags: string, name: string, description: string, parse?: (text
 }
 
 function url(text: string): string {
-  if (URL.canParse(text) && new URL(text).protocol === "http:") return text;
-  throw new InvalidArgumentError("It has the form http://HOST:PORT.");
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError("It has the form http://HOST:PORT or https://HOST:PORT.");
 }
 
 function agentId(text: string): string {
@@ -101,12 +111,16 @@ function meaning(code: number): string {
 
 async function main(): Promise<number> {
   const flags = program.parse().opts<Flags>();
+  if (flags.tokenFile !== undefined && flags.agentId === undefined) {
+    program.error("error: --token-file goes with --agent-id: the token speaks for one agent");
+  }
   const log = openLog(flags.log);
   const agent = startAgent(
     {
       state: resolve(flags.state),
       daemon: flags.daemon ?? null,
       agent_id: flags.agentId ?? null,
+      ...(flags.tokenFile === undefined ? {} : { token_file: resolve(flags.tokenFile) }),
       slots: flags.slots,
       labels: flags.labels,
       workspace_roots: workspaceRoots(flags),
@@ -114,7 +128,7 @@ async function main(): Promise<number> {
       grace_ms: flags.grace,
       drain_ms: flags.drain,
     },
-    realPorts(log.line),
+    realPorts(log.line, flags.tlsCa === undefined ? null : readFileSync(flags.tlsCa, "utf8")),
   );
   process.on("SIGTERM", agent.stop).on("SIGINT", agent.stop);
   if (flags.parentStdin === true) {

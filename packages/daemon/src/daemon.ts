@@ -32,6 +32,8 @@ export interface DaemonOptions {
   /** PEM files of the certificate chain and its key: needed where others can reach the address. */
   readonly tls_cert?: string;
   readonly tls_key?: string;
+  /** Further addresses (HOST:PORT) that requests may name, as a proxy or a tunnel before the daemon has them. */
+  readonly allow_hosts?: readonly string[];
   /** Workspaces must lie beneath one of these. The first is also the default workspace. */
   readonly workspace_roots: readonly string[];
   readonly lease_ms?: number;
@@ -110,6 +112,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     tokens,
     audit,
     listen_host: host,
+    allow_hosts: options.allow_hosts ?? [],
     tls,
     backup: async (response, signal) => {
       const reason = owner.accepting;

@@ -6,6 +6,7 @@ import { version } from "./version.ts";
 
 interface Flags {
   readonly listen: { readonly host: string; readonly port: number };
+  readonly allowHost?: readonly string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly state: string;
@@ -32,6 +33,11 @@ const program = new Command("orchestrator-daemon")
     ),
   )
   .addOption(new Option("--tls-key <file>", "its private key (PEM)").env("ORCHESTRATOR_TLS_KEY"))
+  .addOption(
+    new Option("--allow-host <host:port>", "answer to this address, too, as a proxy has it; repeat for more")
+      .env("ORCHESTRATOR_ALLOW_HOST")
+      .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), ...value.split(",")]),
+  )
   .addOption(new Option("--state <dir>", "state directory").env("ORCHESTRATOR_STATE").default(".orchestrator"))
   .addOption(new Option("--db <url>", "SurrealDB URL (default: rocksdb in the state directory)").env("ORCHESTRATOR_DB"))
   .addOption(
@@ -63,6 +69,7 @@ const daemon = await openDaemon({
   owner: flags.owner,
   log: flags.log,
   ...(flags.db === undefined ? {} : { db: flags.db }),
+  ...(flags.allowHost === undefined ? {} : { allow_hosts: flags.allowHost }),
   ...(flags.tlsCert === undefined ? {} : { tls_cert: flags.tlsCert }),
   ...(flags.tlsKey === undefined ? {} : { tls_key: flags.tlsKey }),
 }).catch((error: unknown) => {

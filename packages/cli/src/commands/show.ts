@@ -6,6 +6,7 @@ import { bundleLines, runTime, SANDBOX, stageTable } from "../render/run.ts";
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd } from "../render/text.ts";
 import { answerLines, asking, questionText } from "../watch/question.ts";
+import { frozenLine } from "./freeze.ts";
 import { localTime } from "./ls.ts";
 
 /** Shows one run: what it is, its stages, what it waits for, where its bundles lie. */
@@ -17,6 +18,8 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
       return "ok";
     }
     const now = Date.now();
+    const frozen = await frozenLine(context, link);
+    if (frozen !== null) context.io.err(`${frozen}\n`);
     const lines = [...headLines(context, view, now), "", ...stageTable(view.stages, context.out_style, now)];
     for (const stage of asking(view.stages)) {
       lines.push("", ...(await questionText(link, view, stage)));

@@ -24,6 +24,7 @@ export async function stop(context: Context): Promise<ExitName> {
     await sleep(50);
   }
   if (context.json) emitJson(context, { stopped: true, pid: found.pid });
+  else if (context.access.daemon !== null) context.io.out(`told the daemon at ${found.url} to stop\n`);
   else context.io.out(`stopped the daemon of ${context.state_shown} (process ${found.pid})\n`);
   return "ok";
 }

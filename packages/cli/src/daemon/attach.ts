@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NoAnswer, ProblemError } from "orchestrator-core";
 import type { Daemon, DaemonOptions } from "orchestrator-daemon";
-import { type DaemonFile, findDaemon, readToken } from "orchestrator-daemon/state";
+import { type DaemonFile, findDaemon } from "orchestrator-daemon/state";
 import type { Context } from "../context.ts";
 import { problemError } from "../errors.ts";
+import { tokenOf, trustGiven } from "./access.ts";
 import { type Link, linkTo } from "./link.ts";
 
 /**
@@ -16,7 +17,7 @@ import { type Link, linkTo } from "./link.ts";
  */
 export interface Attached {
   readonly link: Link;
-  /** Null: the daemon is of this process. */
+  /** Null: the daemon is of this process. One that `--daemon` names is not ours to look into, and kept up by others. */
   readonly found: DaemonFile | null;
   readonly daemon: Daemon | null;
   close(): Promise<void>;
@@ -25,15 +26,30 @@ export interface Attached {
 const PATIENCE_MS = 15_000;
 const POLL_MS = 50;
 
-/** The daemon that owns the state directory. Null where none does, or where it does not answer. */
+const elsewhere = (url: string): DaemonFile => ({
+  url,
+  pid: 0,
+  pid_start: "",
+  started_at: "",
+  certificate: null,
+  owner: "up",
+});
+
+/**
+ * The daemon that `--daemon` names, else the one that owns the state directory. Null where none does, or where it
+ * does not answer.
+ */
 export async function attachToRunning(context: Context): Promise<Attached | null> {
-  const found = findDaemon(context.state);
+  const { daemon } = context.access;
+  const found = daemon === null ? findDaemon(context.state) : elsewhere(daemon);
   if (found === null) return null;
-  const link = linkTo(found.url, readToken(context.state, "operator"));
+  const { certificate } = found;
+  const pinned = typeof certificate === "string";
+  const link = linkTo(found.url, tokenOf(context), pinned ? { kind: "pinned", certificate } : trustGiven(context));
   try {
     await link.call("livez", {}, { timeout_ms: 2_000 });
   } catch (error) {
-    if (error instanceof NoAnswer) return null;
+    if (error instanceof NoAnswer && daemon === null) return null;
     throw error;
   }
   return { link, found, daemon: null, close: async () => {} };
@@ -79,7 +95,7 @@ async function tryOpen(
       owner: options.owner,
       log: `${context.state}/daemon.log`,
     });
-    const link = linkTo(daemon.url, readToken(context.state, "operator"));
+    const link = linkTo(daemon.url, tokenOf(context), trustGiven(context));
     return { link, found: null, daemon, close: () => daemon.close() };
   } catch (error) {
     if (!last && error instanceof ProblemError && error.problems[0].code === "state-in-use") return null;
@@ -92,7 +108,7 @@ async function tryOpen(
  * do not make a state directory where there is none.
  */
 export async function withDaemon<T>(context: Context, use: (attached: Attached) => Promise<T>): Promise<T> {
-  if (!existsSync(context.state)) {
+  if (context.access.daemon === null && !existsSync(context.state)) {
     throw problemError(
       "run-unknown",
       `there is no state directory ${context.state_shown}, so no run was ever started here`,

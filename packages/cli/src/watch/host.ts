@@ -46,7 +46,7 @@ export async function openHost(context: Context, options: AgentOptions): Promise
 
   const own = async (): Promise<Attached> => {
     // the agent first: a process that holds a database forks slowly
-    if (findDaemon(context.state) === null) agent ??= watchedAgent();
+    if (context.access.daemon === null && findDaemon(context.state) === null) agent ??= watchedAgent();
     const now = await attach(context, { owner: "run", workspace_roots: options.workspace_roots });
     if (now.daemon === null) {
       // somebody was faster, and has agents

@@ -47,6 +47,6 @@ test("a daemon that cannot start is not started again and again", async () => {
   await withState(async (state) => {
     const { code, err } = await command(state, "up", "--listen", "0.0.0.0:0");
     expect(code).toBe(2);
-    expect(err).toContain("--insecure-listen");
+    expect(err).toContain("--tls-cert");
   });
 });

@@ -12,10 +12,11 @@ const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
 const HOST = /^(?:\[([0-9a-f:.]+)\]|([^[\]:@/?#\s]+))(?::([0-9]{1,5}))?$/;
 
 /**
- * The names of loopback, the one we listen at, and with TLS those of the certificate. An exact list, never a pattern:
- * a web page that had its own name resolve to this machine (DNS rebinding) says that name here.
+ * The names of loopback, the one we listen at, and with TLS those of the certificate, each with our port; and `more`,
+ * HOST:PORT as a proxy or a tunnel before us has it. An exact list, never a pattern: a web page that had its own name resolve to this machine (DNS rebinding) says that name here.
  */
-export function makeNames(listen_host: string, certificate: string | null): Names {
+export function makeNames(listen_host: string, certificate: string | null, more: readonly string[]): Names {
+  const addresses = new Set(more.map((address) => address.toLowerCase()));
   const names = new Set([...LOOPBACK, listen_host.toLowerCase()]);
   const x509 = certificate === null ? null : new X509Certificate(certificate);
   const scheme = x509 === null ? "http:" : "https:";
@@ -23,7 +24,9 @@ export function makeNames(listen_host: string, certificate: string | null): Name
   const isKnown = (name: string): boolean =>
     names.has(name) || (isIP(name) !== 0 ? x509?.checkIP(name) : x509?.checkHost(name)) !== undefined;
   const mayBe = (host: string | undefined, port: number): boolean => {
-    const match = HOST.exec(host?.toLowerCase() ?? "");
+    const said_host = host?.toLowerCase() ?? "";
+    if (addresses.has(said_host)) return true;
+    const match = HOST.exec(said_host);
     if (match === null) return false;
     const [, v6, name, said] = match;
     return Number(said ?? port_default) === port && isKnown(v6 ?? name ?? "");

@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly audit: Audit;
   /** The name or address that we listen at. */
   readonly listen_host: string;
+  /** HOST:PORT of what stands before us, such as a proxy. */
+  readonly allow_hosts: readonly string[];
   /** Null: HTTP without TLS. */
   readonly tls: Tls | null;
   readonly backup: (response: ServerResponse, signal: AbortSignal) => Promise<void>;
@@ -54,7 +56,9 @@ export interface ServerOptions {
 /** Builds the server from the contract's table: every route is there, with its roles, its forms and its limits. */
 export function makeServer(owner: Owner, handlers: Handlers, options: ServerOptions): FastifyInstance {
   const { audit, tls, onError } = options;
-  const guard = makeGuard(options.tokens, makeNames(options.listen_host, tls?.cert ?? null), () => performance.now());
+  const guard = makeGuard(options.tokens, makeNames(options.listen_host, tls?.cert ?? null, options.allow_hosts), () =>
+    performance.now(),
+  );
   const streams = new Map<string, number>();
 
   const server = Fastify({

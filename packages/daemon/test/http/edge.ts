@@ -69,6 +69,7 @@ export async function openEdge(): Promise<Edge> {
     tokens,
     audit,
     listen_host: "127.0.0.1",
+    allow_hosts: [],
     tls: null,
     backup: async (response) => void response.end(),
     onError: (error) => internal.push(error),

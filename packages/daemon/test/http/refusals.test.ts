@@ -56,6 +56,7 @@ test("a route that stands in no table cannot be added", async () => {
     tokens: { find: () => null, list: () => [], create: () => "", revoke: () => {} },
     audit: other.audit,
     listen_host: "127.0.0.1",
+    allow_hosts: [],
     tls: null,
     backup: async () => {},
     onError: () => {},
