@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import type { ConnectionOptions } from "node:tls";
@@ -11,13 +12,18 @@ export type Trust =
   | { readonly kind: "authorities"; readonly ca: string | null };
 
 /** The same for Node's client. */
-export const tlsOptions = (trust: Trust): ConnectionOptions =>
-  trust.kind === "pinned"
-    ? // the certificate itself is trusted, not only who signed it
-      { ca: trust.certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined }
-    : trust.ca === null
-      ? {}
-      : { ca: trust.ca };
+export function tlsOptions(trust: Trust): ConnectionOptions {
+  if (trust.kind === "authorities") return trust.ca === null ? {} : { ca: trust.ca };
+  const { certificate } = trust;
+  const { raw } = new X509Certificate(certificate);
+  return {
+    ca: certificate,
+    // it is trusted itself, whoever signed it
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_name, peer) =>
+      peer.raw.equals(raw) ? undefined : new Error("the certificate is not the one that the daemon's file names"),
+  };
+}
 
 /**
  * HTTP/1.1 over kept-alive connections. Node's own client: a fetch would cost the process 15 MB and gain nothing.
