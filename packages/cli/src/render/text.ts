@@ -12,8 +12,8 @@ export const safe = (text: string): string =>
   });
 
 /** Colours and weights (ECMA-48 SGR); not "concealed", which would hide what stands there. */
-// oxlint-disable-next-line no-control-regex
 const COLOUR =
+  // oxlint-disable-next-line no-control-regex
   /\u001b\[(?:(?:0?[0-79]|2[1-79]|[349][0-79]|10[0-7]|[34]8;5;[0-9]{1,3}|[34]8;2(?:;[0-9]{1,3}){3})?(?:;|(?=m)))*m/g;
 
 /** The same, with the colours of the text let through. They end with it. */
