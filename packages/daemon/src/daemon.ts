@@ -65,6 +65,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
   const tls = readTls(host, options.tls_cert, options.tls_key);
   const log = makeLog(options.log);
+  const freeze = openFreeze(state);
   const opened = await openStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`, state, (message) =>
     log.warn({}, message),
   );
@@ -74,7 +75,6 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const stopped = new Promise<{ exit: number; reason: string }>((done) => {
     stop = done;
   });
-  const freeze = openFreeze(state);
   const owner = await Owner.open(
     {
       store,
@@ -94,11 +94,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const audit = openAudit(join(state, "audit"), {
     clock: realClock,
     onError: (error) => log.error({ err: error }, "the audit log cannot be written"),
+    begin: { type: "started", version, policy_digest: policyDigest, pid: process.pid },
   });
-  const note = (type: string, facts: Readonly<Record<string, unknown>>): void =>
-    void audit.add({ type, ...facts }, true).catch(() => {});
-  note("started", { version, policy_digest: policyDigest, pid: process.pid });
-  const tokens = makeTokens(state, (change, token) => note(change, { ...token }));
+  const tokens = makeTokens(state, (type, token) => void audit.add({ type, ...token }, true).catch(() => {}));
   const handlers = makeHandlers(owner, {
     freeze,
     tokens,

@@ -86,7 +86,9 @@ const TOKEN_NAME = new RegExp(AGENT_ID_PATTERN);
 
 /** Every token that there is. Other files are passed over. */
 export function readTokens(state: string): (TokenName & { readonly token: string })[] {
-  return readdirSync(join(state, "tokens")).flatMap((file) => {
+  const directory = join(state, "tokens");
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((file) => {
     const [role = "", ...rest] = file.split(".");
     const name = rest.length === 0 ? null : rest.join(".");
     if (!isRole(role) || (name !== null && !TOKEN_NAME.test(name))) return [];

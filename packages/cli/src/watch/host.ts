@@ -92,7 +92,10 @@ export async function openHost(context: Context, options: AgentOptions): Promise
     }
     const until = Date.now() + WAIT_FOR_NEXT_MS;
     for (;;) {
-      const running = await attachToRunning(context);
+      const running = await attachToRunning(context).catch((error: unknown) => {
+        if (error instanceof NoAnswer) return null;
+        throw error;
+      });
       if (running !== null) {
         attached = running;
         return;

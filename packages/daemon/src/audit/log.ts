@@ -12,6 +12,7 @@ import { openSegments, type Segments } from "./segments.ts";
  * 3. While the log cannot be written, nothing that belongs into it is carried out; the next attempt tries again.
  */
 export interface Audit {
+  /** Rejects with a problem where it cannot be written. */
   add(facts: Facts, synced: boolean): Promise<void>;
   denied(denial: Denial): Promise<void>;
   /** Throws a problem where the log could not be written last time, and still cannot. */
@@ -32,10 +33,13 @@ export function openAudit(
   {
     clock,
     onError,
+    begin = null,
     open = openSegments,
   }: {
     readonly clock: Clock;
     readonly onError: (error: unknown) => void;
+    /** Stands before the first entry of this life, if there will be one: who only looks something up writes none. */
+    readonly begin?: Facts | null;
     readonly open?: typeof openSegments;
   },
 ): Audit {
@@ -44,6 +48,8 @@ export function openAudit(
   let waiting: Waiting[] = [];
   /** Entries of which it is not known whether they stand in the file. */
   let unsure = 0;
+  let resuming: Promise<void> | null = null;
+  let begun = begin === null;
 
   async function flush(): Promise<void> {
     const batch = waiting;
@@ -59,11 +65,7 @@ export function openAudit(
     } catch (error) {
       // how much of it was written is unknown: the next attempt opens the file anew and seals what is torn
       unsure += batch.length;
-      try {
-        segments?.close();
-      } catch {
-        // it is of no more use
-      }
+      segments?.close().catch(() => {});
       segments = null;
       onError(error);
       for (const { failed } of batch) failed(error);
@@ -76,35 +78,53 @@ export function openAudit(
     flushed.add(flushing);
   };
 
-  const add = (facts: Facts, synced: boolean): Promise<void> =>
-    new Promise((done, failed) => {
+  function add(facts: Facts, synced: boolean): Promise<void> {
+    // once this turn is over, so that what came in with it is synced together
+    if (waiting.length === 0) setImmediate(flushSoon);
+    if (!begun && begin !== null) {
+      begun = true;
+      waiting.push({ at: now(), facts: begin, synced, done: () => {}, failed: () => {} });
+    }
+    return new Promise((done, failed) => {
       waiting.push({ at: now(), facts, synced, done, failed });
-      // once this turn is over, so that what came in with it is synced together
-      if (waiting.length === 1) setImmediate(flushSoon);
     });
+  }
+
+  async function resume(): Promise<void> {
+    const count = unsure;
+    try {
+      await add({ type: "resumed", unsure: count }, true);
+      unsure -= count;
+    } catch (error) {
+      throw unwritable(error);
+    }
+  }
 
   const denials = makeDenials(clock, add);
   return {
-    add,
+    add: (facts, synced) =>
+      add(facts, synced).catch((error: unknown) => {
+        throw unwritable(error);
+      }),
     denied: (denial) => denials.add(denial).catch(() => {}),
     async mustWrite() {
       if (unsure === 0) return;
-      const count = unsure;
-      try {
-        await add({ type: "resumed", unsure: count }, true);
-        unsure -= count;
-      } catch (error) {
-        throw new ProblemError({
-          code: "not-accepting",
-          message: `the audit log cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-          hint: "see that the disk of the state directory has room",
-        });
-      }
+      resuming ??= resume().finally(() => {
+        resuming = null;
+      });
+      await resuming;
     },
     async close() {
       await denials.close().catch(() => {});
       await Promise.all([flush(), ...flushed]);
-      segments?.close();
+      await segments?.close();
     },
   };
 }
+
+const unwritable = (error: unknown): ProblemError =>
+  new ProblemError({
+    code: "not-accepting",
+    message: `the audit log cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    hint: "see that the disk of the state directory has room; what was asked may have been carried out",
+  });

@@ -18,8 +18,8 @@ export interface Segments {
   readonly head: Head;
   /** Written when it returns; on the disk when the promise resolves, if `synced`. */
   append(entries: readonly { readonly at: string; readonly facts: Facts }[], synced: boolean): Promise<void>;
-  /** Only once nothing is being synced. */
-  close(): void;
+  /** Once nothing is being synced any more. */
+  close(): Promise<void>;
 }
 
 const sync = promisify(fdatasync);
@@ -35,7 +35,7 @@ export function openSegments(directory: string, at: string): Segments {
   let head = last.head ?? headBefore(directory, names);
   let fd = openSync(join(directory, name), "a", 0o600);
   let size = bytes.length;
-  let syncing = 0;
+  const syncing = new Set<Promise<void>>();
 
   const syncDirectory = (): void => {
     const of = openSync(directory, "r");
@@ -54,7 +54,7 @@ export function openSegments(directory: string, at: string): Segments {
       return head;
     },
     async append(entries, synced) {
-      if (size > SEGMENT_BYTES_MAX && syncing === 0) {
+      if (size > SEGMENT_BYTES_MAX && syncing.size === 0) {
         fdatasyncSync(fd);
         const next = openSync(join(directory, segmentName(head.seq + 1)), "ax", 0o600);
         closeSync(fd);
@@ -72,11 +72,13 @@ export function openSegments(directory: string, at: string): Segments {
       write(text);
       head = now;
       if (!synced) return;
-      syncing++;
       // beside other work: agents do not wait for it
-      await sync(fd).finally(() => syncing--);
+      const synced_then = sync(fd);
+      syncing.add(synced_then);
+      await synced_then.finally(() => syncing.delete(synced_then));
     },
-    close() {
+    async close() {
+      await Promise.allSettled(syncing);
       try {
         fdatasyncSync(fd);
       } finally {

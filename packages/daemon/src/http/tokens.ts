@@ -54,7 +54,7 @@ export function makeTokens(
   function refresh(): void {
     if (performance.now() - looked < LOOK_AGAIN_MS) return;
     looked = performance.now();
-    const { mtimeMs } = statSync(`${state}/tokens`);
+    const mtimeMs = statSync(`${state}/tokens`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     if (mtimeMs === seen_ms) return;
     seen_ms = Date.now() - mtimeMs < TICK_MS ? null : mtimeMs;
     const before = known;

@@ -90,6 +90,16 @@ describe("what verify finds", () => {
   });
 });
 
+test("a life that has nothing to say writes nothing; else its beginning stands before all that it says", async () => {
+  const begin = { type: "started", version: "1" };
+  await openAudit(directory, { clock, onError: () => {}, begin }).close();
+  expect(text()).toBe("");
+  const audit = openAudit(directory, { clock, onError: () => {}, begin });
+  await Promise.all([audit.add({ type: "done" }, true), audit.add({ type: "done" }, true)]);
+  await audit.close();
+  expect(text().match(/"type":"[a-z]+"/g)).toEqual(['"type":"started"', '"type":"done"', '"type":"done"']);
+});
+
 describe("after a crash", () => {
   test("an end that was torn anywhere is sealed by the next start, and nothing before it is touched", async () => {
     await write(3);
@@ -188,12 +198,13 @@ test("while the log cannot be written nothing is carried out; then it goes on, a
   await audit.add({ type: "done" }, true);
   await audit.mustWrite();
   full = true;
-  await expect(audit.add({ type: "done" }, true)).rejects.toThrow("ENOSPC");
+  await expect(audit.add({ type: "done" }, true)).rejects.toThrow("the audit log cannot be written: ENOSPC");
   await expect(audit.mustWrite()).rejects.toThrow("the audit log cannot be written: ENOSPC");
   full = false;
-  await audit.mustWrite();
+  await Promise.all([audit.mustWrite(), audit.mustWrite()]);
   await audit.add({ type: "done" }, false);
   await audit.close();
+  expect(text().match(/"resumed"/g)).toHaveLength(1);
   expect(text()).toContain('"type":"resumed","unsure":2');
   expect(verifyAudit(directory)).toMatchObject({ sealed: 2, findings: [] });
 });
