@@ -111,6 +111,9 @@ test("a person elsewhere has a token and the authority, and may do what the toke
   expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("error[forbidden]")]);
   const nobody = await site.elsewhere("ls");
   expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining("--token-file")]);
+  // a token goes to another machine through TLS or not at all
+  const open = await site.cli("--daemon", "http://build.example:7170", "--token-file", token, "ls");
+  expect([open.code, open.err]).toEqual([2, expect.stringContaining("in clear text")]);
   // who does not know the authority says nothing, not even the token
   const blind = await site.cli("--daemon", site.far, "--token-file", token, "ls");
   expect([blind.code, blind.err]).toEqual([7, expect.stringContaining("certificate")]);

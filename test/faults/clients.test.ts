@@ -53,6 +53,21 @@ test("clients that say nothing, half a head or a body byte by byte hold up nobod
   }
 });
 
+test("a body that comes byte by byte is given up after half a minute, with a problem", async () => {
+  const slow = await open(head("POST", "/v1/runs", "content-type: application/json\r\ncontent-length: 100000\r\n"));
+  const dripping = setInterval(() => slow.write(" "), 500);
+  try {
+    let answer = "";
+    slow.on("data", (part: Buffer) => {
+      answer += String(part);
+    });
+    await once(slow, "close");
+    expect(answer).toMatch(/^HTTP\/1.1 408 [^]*"code":"request-timeout"/);
+  } finally {
+    clearInterval(dripping);
+  }
+});
+
 test("a watcher that does not read holds up neither the run nor another watcher, and has missed nothing once it reads", async () => {
   // events of 60 KB each: more than the system takes in for a reader that is asleep
   writeFileSync(join(site.workspace, "fill"), `v=${"x".repeat(60_000)}\n`);

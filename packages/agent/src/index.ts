@@ -5,4 +5,4 @@ export { realPorts } from "./real/index.ts";
 export { realClock, realRandom } from "./real/clock.ts";
 export { realFiles } from "./real/files.ts";
 export { realProcesses } from "./real/processes.ts";
-export { httpTransport, tlsOptions, type Trust } from "./real/transport.ts";
+export { httpTransport, mayCarryTokens, tlsOptions, type Trust } from "./real/transport.ts";

@@ -6,6 +6,7 @@ import { AGENT_ID_PATTERN, exitCode, exitCodes, parseDuration, problemCodes, Pro
 import { startAgent } from "./agent.ts";
 import { optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
+import { mayCarryTokens } from "./real/transport.ts";
 import { version } from "./version.ts";
 
 interface Flags {
@@ -70,8 +71,8 @@ function flag<T>(flags: string, name: string, description: string, parse?: (text
 }
 
 function url(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
-  throw new InvalidArgumentError("It has the form http://HOST:PORT or https://HOST:PORT.");
+  if (URL.canParse(text) && mayCarryTokens(text)) return text;
+  throw new InvalidArgumentError("It has the form https://HOST:PORT, or http://HOST:PORT on this machine.");
 }
 
 function agentId(text: string): string {

@@ -194,7 +194,7 @@ function positive(text: string): number {
 
 function address(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
-  throw new InvalidArgumentError("give http://HOST:PORT or https://HOST:PORT.");
+  throw new InvalidArgumentError("give https://HOST:PORT, or http://HOST:PORT on this machine.");
 }
 
 const gather = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];

@@ -25,6 +25,12 @@ export function tlsOptions(trust: Trust): ConnectionOptions {
   };
 }
 
+/** A token goes to this machine, or through TLS. */
+export function mayCarryTokens(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || (protocol === "http:" && /^(localhost|127\.[0-9.]+|\[::1\])$/.test(hostname));
+}
+
 /**
  * HTTP/1.1 over kept-alive connections. Node's own client: a fetch would cost the process 15 MB and gain nothing.
  * Whatever goes wrong before the whole answer is here is a `NoAnswer`.

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { mayCarryTokens } from "orchestrator-agent";
 import { NoAnswer, ProblemError } from "orchestrator-core";
 import type { Daemon, DaemonOptions } from "orchestrator-daemon";
 import { type DaemonFile, findDaemon } from "orchestrator-daemon/state";
 import type { Context } from "../context.ts";
-import { problemError } from "../errors.ts";
+import { problemError, usageError } from "../errors.ts";
 import { tokenOf, trustGiven } from "./access.ts";
 import { type Link, linkTo } from "./link.ts";
 
@@ -26,14 +27,15 @@ export interface Attached {
 const PATIENCE_MS = 15_000;
 const POLL_MS = 50;
 
-const elsewhere = (url: string): DaemonFile => ({
-  url,
-  pid: 0,
-  pid_start: "",
-  started_at: "",
-  certificate: null,
-  owner: "up",
-});
+function elsewhere(url: string): DaemonFile {
+  if (!mayCarryTokens(url)) {
+    throw usageError(
+      `--daemon ${url} is on another machine, and a token would go there in clear text`,
+      "say https://…",
+    );
+  }
+  return { url, pid: 0, pid_start: "", started_at: "", certificate: null, owner: "up" };
+}
 
 /**
  * The daemon that `--daemon` names, else the one that owns the state directory. Null where none does, or where it

@@ -79,7 +79,10 @@ export function makeServer(owner: Owner, handlers: Handlers, options: ServerOpti
         // a request that names no host gets an answer of ours
         requireHostHeader: false,
       };
-      const raw = tls === null ? createServer(limits, handle) : createTlsServer({ ...limits, ...tls }, handle);
+      const raw =
+        tls === null
+          ? createServer(limits, handle)
+          : createTlsServer({ ...limits, ...tls, handshakeTimeout: 10_000 }, handle);
       raw.maxConnections = CONNECTIONS_MAX;
       return raw;
     },
@@ -118,7 +121,7 @@ export function makeServer(owner: Owner, handlers: Handlers, options: ServerOpti
     guard(request, request.routeOptions.config.of?.route ?? null);
   });
   server.addHook("preHandler", async (request) => {
-    if (request.principal !== null) checkAgent(request.principal, request.body);
+    if (request.principal !== null && request.method === "POST") checkAgent(request.principal, request.body);
     if (request.routeOptions.config.of?.route.audit !== undefined) await audit.mustWrite();
   });
 

@@ -167,6 +167,7 @@ describe("the token of one agent", () => {
       await refused({ method: "POST", path, token, body: JSON.stringify(bodies("a.2")[name]) }, 403, "forbidden");
     }
     await refused({ method: "GET", path: "/v1/runs", token }, 403, "forbidden");
+    expect((await edge.ask({ method: "GET", path: "/version", token })).status).toBe(200);
   });
 });
 
@@ -193,6 +194,27 @@ test("an agent may ask thousands of times, a stranger that guesses may not", asy
   }
   expect([...codes].sort()).toEqual(["too-many-requests", "unauthorized"]);
   expect((await edge.ask(agent)).status).toBe(200);
+});
+
+test("a token has so many event streams and no more; those of others are their own", async () => {
+  const body = JSON.stringify({ workflow: { name: "w", stages: { a: { kind: "gate", message: "?" } } } });
+  const created = await edge.ask({ method: "POST", path: "/v1/runs", token: tokenOf(edge.state, "operator"), body });
+  const { run_id } = JSON.parse(created.text) as { run_id: string };
+  const path = `/v1/runs/${run_id}/events`;
+  const watchers: AbortController[] = [];
+  const watch = async (role: Role): Promise<number> => {
+    const watcher = new AbortController();
+    watchers.push(watcher);
+    const headers = { authorization: `Bearer ${tokenOf(edge.state, role)}` };
+    return (await fetch(edge.url + path, { headers, signal: watcher.signal })).status;
+  };
+  for (let i = 0; i < 256; i++) expect(await watch("viewer")).toBe(200);
+  await refused({ method: "GET", path, token: tokenOf(edge.state, "viewer") }, 429, "too-many-requests");
+  expect(await watch("approver")).toBe(200);
+  watchers[0]!.abort();
+  // its place is free once the server has seen that it went
+  for (let status = 429; status !== 200; ) status = await watch("viewer");
+  for (const watcher of watchers) watcher.abort();
 });
 
 test("nothing of all this was a mistake of ours, and every kind of refusal stands in the audit log", () => {
