@@ -58,7 +58,10 @@ function ask(port, { method, path, token, headers = {}, body }) {
   });
 }
 
-/** Every request that must be refused, by what is wrong with it. */
+/**
+ * Every request that must be refused, by what is wrong with it.
+ * @returns {Generator<[string, { method: string, path: string, token?: string, headers?: object, body?: string }]>}
+ */
 function* hostile(port) {
   for (const route of Object.values(routes)) {
     const fill = (path) =>
