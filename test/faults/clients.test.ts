@@ -29,7 +29,7 @@ async function open(text: string): Promise<Socket> {
 
 const head = (method: string, path: string, more = ""): string => {
   const token = readFileSync(join(site.state, "tokens", "operator"), "utf8").trim();
-  return `${method} ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n${more}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nhost: ${new URL(site.url).host}\r\nauthorization: Bearer ${token}\r\n${more}\r\n`;
 };
 
 const gate = { a: { kind: "gate", message: "Go on?" } };
@@ -48,6 +48,21 @@ test("clients that say nothing, half a head or a body byte by byte hold up nobod
     const run_id = await site.submit(gate);
     expect((await site.show(run_id)).run.status).toBe("needs_human");
     expect((await site.stopDaemon()).code).toBe(0);
+  } finally {
+    clearInterval(dripping);
+  }
+});
+
+test("a body that comes byte by byte is given up after half a minute, with a problem", async () => {
+  const slow = await open(head("POST", "/v1/runs", "content-type: application/json\r\ncontent-length: 100000\r\n"));
+  const dripping = setInterval(() => slow.write(" "), 500);
+  try {
+    let answer = "";
+    slow.on("data", (part: Buffer) => {
+      answer += String(part);
+    });
+    await once(slow, "close");
+    expect(answer).toMatch(/^HTTP\/1.1 408 [^]*"code":"request-timeout"/);
   } finally {
     clearInterval(dripping);
   }

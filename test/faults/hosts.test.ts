@@ -13,6 +13,7 @@ import { IS_ROOT, run, Site } from "./site.ts";
 const PREFIX = `faults-${process.pid}`;
 const ADDRESS = { daemon: "10.77.0.10", agent: "10.77.0.11" } as const;
 type Host = keyof typeof ADDRESS;
+const certificate = (name: string): string => join(import.meta.dirname, "../tls", name);
 const on = (host: Host | "switch"): string[] => ["ip", "netns", "exec", `${PREFIX}-${host}`];
 
 function mayHaveNetworks(): boolean {
@@ -62,9 +63,11 @@ describe.skipIf(!mayHaveNetworks())("daemon and agent on two hosts (needs root: 
 
   test("a pulled cable: shorter than the lease nothing is lost; longer, the stage runs again and the run ends all the same", async () => {
     const refused = await site.failToStart([], { through: on("daemon"), listen });
-    expect([refused.code, refused.said]).toEqual([2, expect.stringContaining("--insecure-listen")]);
-    await site.startDaemon(["--insecure-listen", "--lease-ms", "3000"], { through: on("daemon"), listen });
-    site.startAgentThrough(0, on("agent"), ["--daemon", `http://${listen}`, "--slots", "1"]);
+    expect([refused.code, refused.said]).toEqual([2, expect.stringContaining("--tls-cert")]);
+    const tls = ["--tls-cert", certificate("daemon.pem"), "--tls-key", certificate("daemon.key")];
+    await site.startDaemon([...tls, "--lease-ms", "3000"], { through: on("daemon"), listen });
+    const where = ["--daemon", `https://${listen}`, "--tls-ca", certificate("ca.pem")];
+    site.startAgentThrough(0, on("agent"), [...where, "--slots", "1"]);
     // the first exec of each takes its time
     for (const name of ["short", "long"]) {
       site.program(

@@ -17,8 +17,9 @@ afterEach(async () => {
 });
 
 async function startBehindProxy(lease_ms: number): Promise<Proxy> {
-  await site.startDaemon(["--lease-ms", String(lease_ms)]);
-  proxy = await Proxy.before(site.url);
+  proxy = await Proxy.open();
+  await site.startDaemon(["--lease-ms", String(lease_ms), "--allow-host", new URL(proxy.url).host]);
+  proxy.leadTo(site.url);
   site.startAgent(0, ["--daemon", proxy.url, "--slots", "1"]);
   return proxy;
 }

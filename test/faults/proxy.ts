@@ -11,9 +11,12 @@ export class Proxy {
   #held: { readonly over: Promise<void>; readonly end: () => void } | null = null;
   #delay_ms = 0;
 
-  private constructor(target: URL) {
+  #target: URL | null = null;
+
+  private constructor() {
     this.#server = createServer((near) => {
-      if (this.#is_cut) return void near.destroy();
+      const target = this.#target;
+      if (this.#is_cut || target === null) return void near.destroy();
       const far = new Socket();
       const pair = [near, far] as const;
       this.#pairs.add(pair);
@@ -30,12 +33,16 @@ export class Proxy {
     });
   }
 
-  static async before(url: string): Promise<Proxy> {
-    const proxy = new Proxy(new URL(url));
+  static async open(): Promise<Proxy> {
+    const proxy = new Proxy();
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     proxy.#url = `http://127.0.0.1:${(proxy.#server.address() as { port: number }).port}`;
     return proxy;
+  }
+
+  leadTo(url: string): void {
+    this.#target = new URL(url);
   }
 
   get url(): string {

@@ -23,12 +23,15 @@ export interface Adoption {
   readonly state: string;
   readonly self: Identity;
   readonly grace: () => number;
+  /** Our token speaks for us alone: what others left is theirs to report. */
+  readonly alone?: boolean;
 }
 
 /** Resolves when all left-overs are ended and sealed. Their reports go out beside other work, until answered. */
 export async function adoptLeftOvers(adoption: Adoption): Promise<void> {
   const { ports, state, self } = adoption;
-  const others = ports.files.list(agentsDirectory(state)).filter((agent_id) => agent_id !== self.agent_id);
+  const names = adoption.alone === true ? [] : ports.files.list(agentsDirectory(state));
+  const others = names.filter((agent_id) => agent_id !== self.agent_id);
   const adoptOther = async (agent_id: string): Promise<void> => {
     // an agent that left nothing needs no adoption, and a live one gets none
     if (ports.files.list(join(agentsDirectory(state), agent_id, "held")).length === 0) return;

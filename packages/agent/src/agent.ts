@@ -35,7 +35,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
   const self = takeIdentity(ports, options.state, options.agent_id);
   const { agent_id } = self;
   const log = makeLog(ports, { agent_id });
-  const link = makeLink(ports, log, daemonFinder(ports, options.state, options.daemon));
+  const link = makeLink(ports, log, daemonFinder(ports, options.state, options.daemon, options.token_file));
   const tuning = makeTuning();
   const held = heldFiles(files, self.directory);
   let mode: "working" | "orphaned" | "stopping" | "stopped" = "working";
@@ -126,7 +126,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
   const { labels, slots: count } = options;
   const { pid } = processes.self;
   log.info("agent_started", { version, slots: count, pid, labels, supervisor: processes.supervisor });
-  void adoptLeftOvers({ ports, log, link, state: options.state, self, grace })
+  void adoptLeftOvers({ ports, log, link, state: options.state, self, grace, alone: options.token_file !== undefined })
     .catch((error: unknown) => log.error("adoption_failed", { message: errorText(error) }))
     .then(() => {
       adopted = true;

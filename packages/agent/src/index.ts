@@ -7,4 +7,4 @@ export { realFiles } from "./real/files.ts";
 export { endUnkept } from "./exec/ending.ts";
 export { KEEPER, keptProcesses } from "./real/keeper.ts";
 export { realProcesses } from "./real/processes.ts";
-export { httpTransport } from "./real/transport.ts";
+export { httpTransport, mayCarryTokens, tlsOptions, type Trust } from "./real/transport.ts";

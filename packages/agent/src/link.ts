@@ -37,6 +37,8 @@ export interface Answer<N extends JsonRouteName> {
 interface Found {
   readonly url: string;
   readonly token: string;
+  /** The certificate that the daemon of this state directory has; null: one that is trusted otherwise, or no TLS. */
+  readonly certificate: string | null;
 }
 
 /** Where the daemon is, and the token that it knows us by. Null: not there yet. */
@@ -59,9 +61,9 @@ export function makeLink(ports: Ports, log: Log, find: FindDaemon): Link {
     if (!stale) return wired?.client ?? null;
     const found = find();
     if (found === null) return null;
-    if (found.url !== wired?.url || found.token !== wired.token) {
+    if (found.url !== wired?.url || found.token !== wired.token || found.certificate !== wired.certificate) {
       log.info("daemon_found", { url: found.url });
-      wired = { ...found, client: makeClient(ports.connect(found.url), found.token) };
+      wired = { ...found, client: makeClient(ports.connect(found.url, found.certificate), found.token) };
     }
     stale = false;
     return wired.client;
@@ -112,8 +114,11 @@ export function makeLink(ports: Ports, log: Log, find: FindDaemon): Link {
   return link;
 }
 
-/** The daemon is there and cannot say yet: it starts, stops, or does not know a token that was made anew. */
-const isPassing = (problem: ProblemDocument): boolean => problem.status >= 500 || problem.status === 401;
+/**
+ * The daemon is there and has decided nothing: it starts, stops, is asked too often, heard the request too slowly, is
+ * another one by now, or does not know a token that was made anew.
+ */
+const isPassing = ({ status }: ProblemDocument): boolean => status >= 500 || [401, 408, 421, 429].includes(status);
 
 /** Doubled with each try up to a second, and somewhere in its upper half, so that many agents do not come at once. */
 export function backoff(tries: number, random: Ports["random"]): number {
@@ -126,22 +131,34 @@ export const pause = (clock: Ports["clock"], ms: number): Promise<void> =>
     clock.after(ms, resolve);
   });
 
-/** The daemon of a state directory, or at a fixed address; with the token that the state directory holds. */
-export function daemonFinder({ files, processes }: Ports, state: string, url: string | null): FindDaemon {
+/** The daemon of a state directory, or at a fixed address; with the token in the file given, or else there. */
+export function daemonFinder(
+  { files, processes }: Ports,
+  state: string,
+  url: string | null,
+  token_file = join(state, "tokens", "agent"),
+): FindDaemon {
   return () => {
-    const token = files.readText(join(state, "tokens", "agent"))?.trim() ?? "";
+    const token = files.readText(token_file)?.trim() ?? "";
     if (token === "") return null;
-    if (url !== null) return { url, token };
+    if (url !== null) return { url, token, certificate: null };
     const file = parseDaemonFile(files.readText(join(state, "daemon.json")));
     // a file that outlived its daemon may name a port that is somebody else's by now
     if (file === null || processes.startOf(file.pid) !== file.pid_start) return null;
-    return { url: file.url, token };
+    return { url: file.url, token, certificate: file.certificate ?? null };
   };
 }
 
-function parseDaemonFile(text: string | null): { url: string; pid: number; pid_start: string } | null {
+interface DaemonFile {
+  readonly url: string;
+  readonly pid: number;
+  readonly pid_start: string;
+  readonly certificate?: string | null;
+}
+
+function parseDaemonFile(text: string | null): DaemonFile | null {
   try {
-    const file = JSON.parse(text ?? "") as { url: string; pid: number; pid_start: string };
+    const file = JSON.parse(text ?? "") as DaemonFile;
     return typeof file.url === "string" ? file : null;
   } catch {
     return null;

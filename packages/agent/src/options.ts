@@ -7,6 +7,8 @@ export interface AgentOptions {
   readonly daemon: string | null;
   /** Null: the lowest free `local-N`. */
   readonly agent_id: string | null;
+  /** The token of this agent alone. Left out: the one of all agents of this state directory. */
+  readonly token_file?: string;
   readonly slots: number;
   readonly labels: readonly string[];
   readonly workspace_roots: readonly string[];

@@ -6,8 +6,8 @@ export interface Ports {
   readonly random: Random;
   readonly files: Files;
   readonly processes: Processes;
-  /** How to speak to the daemon at `url`. */
-  connect(url: string): Transport;
+  /** How to speak to the daemon at `url`. `certificate`: it must have this one (PEM); null: one that is trusted. */
+  connect(url: string, certificate: string | null): Transport;
   /** One line of NDJSON, without its line end. */
   log(line: string): void;
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
@@ -9,11 +9,14 @@ import { makeLog } from "./log.ts";
 import { type AgentOptions, optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
 import { KEEPER } from "./real/keeper.ts";
+import { mayCarryTokens } from "./real/transport.ts";
 import { version } from "./version.ts";
 
 interface Flags {
   readonly daemon?: string;
   readonly agentId?: string;
+  readonly tokenFile?: string;
+  readonly tlsCa?: string;
   readonly slots: number;
   readonly labels: readonly string[];
   readonly state: string;
@@ -33,6 +36,14 @@ const program = new Command("orchestrator-agent")
     flag("--daemon <url>", "DAEMON", "address of the daemon (default: daemon.json in the state directory)", url),
   )
   .addOption(flag("--agent-id <id>", "AGENT_ID", "name of this agent (default: the lowest free local-N)", agentId))
+  .addOption(
+    flag(
+      "--token-file <file>",
+      "TOKEN_FILE",
+      "token of this agent alone (default: tokens/agent of the state directory)",
+    ),
+  )
+  .addOption(flag("--tls-ca <file>", "TLS_CA", "authorities that may sign the daemon's certificate (PEM)"))
   .addOption(flag("--slots <n>", "SLOTS", "commands that run at a time", slots).default(availableParallelism()))
   .addOption(flag("--labels <a,b>", "LABELS", "labels that stages may ask for", labels).default([], "none"))
   .addOption(flag("--state <dir>", "STATE", "the state directory").default(".orchestrator"))
@@ -71,8 +82,8 @@ function flag<T>(flags: string, name: string, description: string, parse?: (text
 }
 
 function url(text: string): string {
-  if (URL.canParse(text) && new URL(text).protocol === "http:") return text;
-  throw new InvalidArgumentError("It has the form http://HOST:PORT.");
+  if (URL.canParse(text) && mayCarryTokens(text)) return text;
+  throw new InvalidArgumentError("It has the form https://HOST:PORT, or http://HOST:PORT on this machine.");
 }
 
 function agentId(text: string): string {
@@ -112,11 +123,15 @@ function meaning(code: number): string {
 
 async function main(): Promise<number> {
   const flags = program.parse().opts<Flags>();
+  if (flags.tokenFile !== undefined && flags.agentId === undefined) {
+    program.error("error: --token-file goes with --agent-id: the token speaks for one agent");
+  }
   const log = openLog(flags.log);
   const options: AgentOptions = {
     state: resolve(flags.state),
     daemon: flags.daemon ?? null,
     agent_id: flags.agentId ?? null,
+    ...(flags.tokenFile === undefined ? {} : { token_file: resolve(flags.tokenFile) }),
     slots: flags.slots,
     labels: flags.labels,
     workspace_roots: workspaceRoots(flags),
@@ -124,7 +139,10 @@ async function main(): Promise<number> {
     grace_ms: flags.grace,
     drain_ms: flags.drain,
   };
-  const ports = realPorts(log.line, flags.keeper === "none" ? null : flags.keeper);
+  const ports = realPorts(log.line, {
+    keeper: flags.keeper === "none" ? null : flags.keeper,
+    ca: flags.tlsCa === undefined ? null : readFileSync(flags.tlsCa, "utf8"),
+  });
   // until it is started nothing was begun that would have to be ended
   let parentGone = (): void => process.exit(exitCode("ok"));
   if (flags.parentStdin === true) {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundlePath } from "orchestrator-core";
 import { expect, test } from "vitest";
@@ -120,4 +120,21 @@ test("what a live agent holds is not touched", async () => {
   expect(second.agent.agent_id).toBe("local-2");
   expect(second.daemon.completions).toEqual([]);
   expect(processesOf(grant!.exec_id).length).toBe(1);
+});
+
+test("an agent with a token of its own leaves to others what they left: it could not report in their name", async () => {
+  const { place, daemon, exec_id } = await killed(
+    { exec: { commands: [shell("sleep 60")] } },
+    ({ exec_id }) => processesOf(exec_id).length > 0,
+  );
+  const token_file = join(place.state, "own.token");
+  writeFileSync(token_file, "own\n");
+  const { daemon: own } = stage({ place, options: { agent_id: "far", token_file } });
+  await own.until(() => own.requests.length > 0);
+  expect(heldBy(place.state, "first")).toEqual([exec_id]);
+  expect(processesOf(exec_id).length).toBeGreaterThan(0);
+  // one of the directory's own agents may
+  stage({ place, daemon });
+  await daemon.until(() => daemon.reportOf(exec_id) !== undefined);
+  expect(processesOf(exec_id)).toEqual([]);
 });

@@ -148,3 +148,23 @@ test("an agent without anything to do parks one claim", async () => {
   await scene.daemon.until(() => namesOf(scene).join() === "claim,complete,claim");
   expect((scene.daemon.requests[2]!.body as ClaimBody).wait_ms).toBeGreaterThanOrEqual(10_000);
 });
+
+test("a refusal at the door decides nothing: the report is repeated, and its bundle is not fenced", async () => {
+  const statuses = [401, 408, 421, 429];
+  const refusals = [...statuses];
+  const scene = stage({
+    ports: (real) => ({
+      connect: (url, certificate) => async (request) => {
+        const status = request.path.endsWith("/complete") ? refusals.shift() : undefined;
+        if (status === undefined) return real.connect(url, certificate)(request);
+        return { status, body: JSON.stringify({ status, code: "at-the-door", detail: "" }) };
+      },
+    }),
+  });
+  const [grant] = scene.daemon.queue({});
+  await scene.daemon.until(() => scene.daemon.completions.length === 1);
+  expect(refusals).toEqual([]);
+  expect(scene.daemon.reportOf(grant!.exec_id)?.kind).toBe("manifest");
+  expect(existsSync(`${readBundle(scene.state, grant!).path}.fenced.json`)).toBe(false);
+  expect(scene.log.filter((line) => line.includes("daemon_silent")).length).toBe(1);
+});

@@ -51,7 +51,10 @@ export function stage(given: SceneOptions = {}): Scene {
   const place = given.place ?? makePlace();
   const daemon = given.daemon ?? scriptDaemon(place.workspace, given.lease_ms);
   const log: string[] = [];
-  const real: Ports = { ...realPorts((line) => log.push(line), given.keeper), connect: () => daemon.transport };
+  const real: Ports = {
+    ...realPorts((line) => log.push(line), given.keeper === undefined ? {} : { keeper: given.keeper }),
+    connect: () => daemon.transport,
+  };
   const agent = startAgent(
     {
       ...optionDefaults,

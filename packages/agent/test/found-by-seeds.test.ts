@@ -100,8 +100,8 @@ function watchSyncs(synced: string[]): (real: Ports) => Partial<Ports> {
         real.files.syncDirectory(path, mode);
       },
     },
-    connect(url) {
-      const transport = real.connect(url);
+    connect(url, certificate) {
+      const transport = real.connect(url, certificate);
       return (request) => {
         synced.push(request.path);
         return transport(request);

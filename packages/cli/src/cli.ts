@@ -57,6 +57,9 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
     .description("Runs graphs of real commands on machines you own, and proves afterwards what ran.")
     .version(ourVersion(), "--version", "print the version")
     .option("--state <dir>", "state directory", env.ORCHESTRATOR_STATE || STATE_DEFAULT)
+    .addOption(new Option("--daemon <url>", "a daemon elsewhere, instead of the state directory's").argParser(address))
+    .option("--token-file <file>", "token to use (default: ORCHESTRATOR_TOKEN, else the state directory's)")
+    .option("--tls-ca <file>", "authorities that may sign a daemon's certificate (PEM)")
     .option("--json", "data as JSON on stdout")
     .option("--quiet", "no progress on stderr")
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -85,7 +88,9 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
     .action(action(async () => (await import("./commands/run.ts")).run));
   command("up", "keep a daemon and its agents up, in the foreground")
     .option("--listen <host:port>", "address of the HTTP API (default: 127.0.0.1:7170)")
-    .option("--insecure-listen", "allow an address that others can reach, without TLS")
+    .option("--tls-cert <file>", "certificate chain (PEM): needed for an address that others can reach")
+    .option("--tls-key <file>", "its private key (PEM)")
+    .option("--allow-host <host:port>", "answer to this address, too, as a proxy has it; repeat for more", gather)
     .option("--db <url>", "SurrealDB URL (default: rocksdb in the state directory)")
     .option("--agents <n>", "agents to start", positive, 1)
     .option("--slots <n>", "commands at the same time, per agent (default: one per processor, shared out)", positive)
@@ -140,6 +145,11 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
   command("retry <run>", "open a failed or cancelled run again").action(
     action(async () => (await import("./commands/steer.ts")).retry),
   );
+  command("freeze", "grant no more leases, until `unfreeze`; what runs goes on")
+    .option("--note <text>", "why, for the record")
+    .option("--cancel", "cancel the runs of which something is running")
+    .action(action(async () => (await import("./commands/freeze.ts")).freeze));
+  command("unfreeze", "grant leases again").action(action(async () => (await import("./commands/freeze.ts")).unfreeze));
   command("verify <run-or-dir>", "check bundles, byte by byte; works without a daemon")
     .option("--offline", "do not compare with the journal")
     .action(action(async () => (await import("./commands/verify.ts")).verify));
@@ -155,6 +165,24 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
   command("restore <file>", "make the store of a state directory that has none from a backup").action(
     action(async () => (await import("./commands/restore.ts")).restore),
   );
+  const token = command("token", "make, revoke and list tokens: viewer, proposer, approver, operator, admin, agent");
+  token
+    .command("create <role> <name>")
+    .description("make a token, and print it once; for an agent NAME is its id")
+    .action(action(async () => (await import("./commands/token.ts")).create));
+  token
+    .command("revoke <role> <name>")
+    .description("take a token back")
+    .action(action(async () => (await import("./commands/token.ts")).revoke));
+  token
+    .command("ls")
+    .description("list roles and names")
+    .action(action(async () => (await import("./commands/token.ts")).list));
+  command("audit", "check the audit log")
+    .command("verify")
+    .description("check every entry of the audit log; works without a daemon")
+    .option("--head <seq:hash>", "this entry must be among them: a head that was printed earlier")
+    .action(action(async () => (await import("./commands/audit.ts")).verify));
   command("version", "print the version").action(action(async () => (await import("./commands/version.ts")).version));
   return program.addHelpText("after", RUN_HELP);
 }
@@ -164,6 +192,11 @@ function positive(text: string): number {
   if (!Number.isInteger(number) || number < 1 || number > 10_000)
     throw new InvalidArgumentError("give a whole number from 1.");
   return number;
+}
+
+function address(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError("give https://HOST:PORT, or http://HOST:PORT on this machine.");
 }
 
 const gather = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];

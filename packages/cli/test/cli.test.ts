@@ -57,9 +57,13 @@ test("every command and every option is documented, and no other", async () => {
   const tables = [...text.matchAll(/^\| `([a-z]+)[^|]*\|.*\|.*\|$/gm)].map(([, name]) => name!);
   expect(new Set(tables)).toEqual(new Set(commands));
   const options = new Set<string>();
-  for (const name of commands) {
-    for (const [option] of (await cli(name, "--help")).out.matchAll(/--[a-z-]+/g)) options.add(option);
-  }
+  const collect = async (...words: readonly string[]): Promise<void> => {
+    const help = (await cli(...words, "--help")).out;
+    for (const [option] of help.matchAll(/--[a-z-]+/g)) options.add(option);
+    const [, verbs = ""] = help.split("\nCommands:\n");
+    for (const [, verb] of verbs.matchAll(/^ {2}([a-z]+) .*/gm)) if (verb !== "help") await collect(...words, verb!);
+  };
+  for (const name of commands) await collect(name);
   for (const option of ["--help", "--version"]) options.delete(option);
   // an option of npx itself
   const ours = text.replaceAll("npx --no ", "npx ");

@@ -1,12 +1,16 @@
 import { mkdirSync, openSync, realpathSync, writeSync } from "node:fs";
+import { type AddressInfo, isIPv6 } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { policyDigest, ProblemError } from "orchestrator-core";
 import { pino } from "pino";
+import { openAudit } from "./audit/log.ts";
 import { sendBackup } from "./backup.ts";
 import { watchCommits } from "./backup-cut.ts";
 import { manifestFlaw } from "./form.ts";
+import { openFreeze } from "./freeze.ts";
 import { makeHandlers } from "./http/handlers.ts";
 import { makeServer } from "./http/server.ts";
+import { makeTokens } from "./http/tokens.ts";
 import { checkStoreIsThere, keepMark } from "./mark.ts";
 import { Owner } from "./owner/owner.ts";
 import { realClock, realRandom, realSha256 } from "./ports.ts";
@@ -14,6 +18,8 @@ import { findDaemon, prepareState, processId, removeDaemonFile, writeDaemonFile 
 import { type DurableStore, StoreUnusable } from "./store/store.ts";
 import { parseLocation } from "./store/surreal-location.ts";
 import { openSurrealStore } from "./store/surreal-store.ts";
+import { leafOf, readTls } from "./tls.ts";
+import { version } from "./version.ts";
 
 /** What the `orchestrator` command needs to open a daemon in its own process. */
 export interface DaemonOptions {
@@ -23,6 +29,11 @@ export interface DaemonOptions {
   readonly db?: string;
   /** Default: 127.0.0.1, any free port. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** PEM files of the certificate chain and its key: needed where others can reach the address. */
+  readonly tls_cert?: string;
+  readonly tls_key?: string;
+  /** Further addresses (HOST:PORT) that requests may name, as a proxy or a tunnel before the daemon has them. */
+  readonly allow_hosts?: readonly string[];
   /** Workspaces must lie beneath one of these. The first is also the default workspace. */
   readonly workspace_roots: readonly string[];
   readonly lease_ms?: number;
@@ -51,7 +62,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const state = resolve(options.state);
   prepareState(state);
   checkUnowned(state);
+  const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
+  const tls = readTls(host, options.tls_cert, options.tls_key);
   const log = makeLog(options.log);
+  const freeze = openFreeze(state);
   const opened = await openStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`, state, (message) =>
     log.warn({}, message),
   );
@@ -68,6 +82,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       random: realRandom,
       sha256: realSha256,
       manifestFlaw,
+      frozen: () => freeze.now,
       log: (level, message, fields = {}) => log[level](fields, message),
       onBroken: (reason) => {
         log.error({ reason }, "store unusable");
@@ -76,7 +91,15 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     { lease_ms: options.lease_ms ?? LEASE_MS, backlog_max: BACKLOG_MAX, policy_digest: policyDigest },
   );
+  const audit = openAudit(join(state, "audit"), {
+    clock: realClock,
+    onError: (error) => log.error({ err: error }, "the audit log cannot be written"),
+    begin: { type: "started", version, policy_digest: policyDigest, pid: process.pid },
+  });
+  const tokens = makeTokens(state, (type, token) => void audit.add({ type, ...token }, true).catch(() => {}));
   const handlers = makeHandlers(owner, {
+    freeze,
+    tokens,
     workspace_roots: options.workspace_roots.map((root) => realpathSync(root)),
     policy_digest: policyDigest,
     store: store.url,
@@ -84,6 +107,11 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const server = makeServer(owner, handlers, {
     state,
+    tokens,
+    audit,
+    listen_host: host,
+    allow_hosts: options.allow_hosts ?? [],
+    tls,
     backup: async (response, signal) => {
       const reason = owner.accepting;
       if (reason !== null) throw new ProblemError({ code: "not-accepting", message: reason });
@@ -91,8 +119,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     onError: (error) => log.error({ err: error }, "internal error"),
   });
-  const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
-  const url = await server.listen({ host, port }).catch(async (error: NodeJS.ErrnoException) => {
+  await server.listen({ host, port }).catch(async (error: NodeJS.ErrnoException) => {
     await store.close();
     if (error.code !== "EADDRINUSE" && error.code !== "EADDRNOTAVAIL" && error.code !== "EACCES") throw error;
     throw new ProblemError({
@@ -101,8 +128,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       hint: "another daemon may have it: give another --listen HOST:PORT, or port 0 for any free one",
     });
   });
+  const url = urlOf(host, (server.server.address() as AddressInfo).port, tls !== null);
   writeDaemonFile(state, {
     url,
+    certificate: tls === null ? null : leafOf(tls),
     ...processId(process.pid),
     started_at: new Date().toISOString(),
     owner: options.owner,
@@ -117,10 +146,17 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       // lets parked requests go first, so that the server can end
       await owner.close();
       await server.close();
+      await audit.close();
       await store.close();
       log.info("closed");
     },
   };
+}
+
+/** How clients on this machine reach us. */
+function urlOf(host: string, port: number, tls: boolean): string {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
+  return `${tls ? "https" : "http"}://${name}:${port}`;
 }
 
 /** Opens the store and holds it against its mark. */

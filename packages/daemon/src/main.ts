@@ -8,7 +8,9 @@ import { version } from "./version.ts";
 
 interface Flags {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly insecureListen: boolean;
+  readonly allowHost?: readonly string[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly state: string;
   readonly db?: string;
   readonly workspaceRoot: readonly string[];
@@ -19,7 +21,6 @@ interface Flags {
 }
 
 const HOLDER_WAIT_MS = 30_000;
-const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 
 const program = new Command("orchestrator-daemon")
   .description("Owns the graph of runs, schedules stages into jobs and serves the HTTP API.")
@@ -31,9 +32,15 @@ const program = new Command("orchestrator-daemon")
       .argParser(parseAddress),
   )
   .addOption(
-    new Option("--insecure-listen", "allow an address that others can reach, without TLS")
-      .env("ORCHESTRATOR_INSECURE_LISTEN")
-      .default(false),
+    new Option("--tls-cert <file>", "certificate chain (PEM): needed for an address that others can reach").env(
+      "ORCHESTRATOR_TLS_CERT",
+    ),
+  )
+  .addOption(new Option("--tls-key <file>", "its private key (PEM)").env("ORCHESTRATOR_TLS_KEY"))
+  .addOption(
+    new Option("--allow-host <host:port>", "answer to this address, too, as a proxy has it; repeat for more")
+      .env("ORCHESTRATOR_ALLOW_HOST")
+      .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), ...value.split(",")]),
   )
   .addOption(new Option("--state <dir>", "state directory").env("ORCHESTRATOR_STATE").default(".orchestrator"))
   .addOption(new Option("--db <url>", "SurrealDB URL (default: rocksdb in the state directory)").env("ORCHESTRATOR_DB"))
@@ -58,19 +65,6 @@ const program = new Command("orchestrator-daemon")
 
 const flags = program.parse().opts<Flags>();
 
-if (!LOOPBACK.has(flags.listen.host)) {
-  if (!flags.insecureListen) {
-    fail(
-      exitCode("usage"),
-      `error: --listen ${flags.listen.host} can be reached from other machines, and this API has no TLS\n` +
-        "  hint: listen on 127.0.0.1, or say --insecure-listen if a trusted network stands around it",
-    );
-  }
-  process.stderr.write(
-    `warning: listening on ${flags.listen.host} without TLS: tokens cross the network in clear text\n`,
-  );
-}
-
 const daemon = await openWhenFree({
   state: flags.state,
   listen: flags.listen,
@@ -79,6 +73,9 @@ const daemon = await openWhenFree({
   owner: flags.owner,
   log: flags.log,
   ...(flags.db === undefined ? {} : { db: flags.db }),
+  ...(flags.allowHost === undefined ? {} : { allow_hosts: flags.allowHost }),
+  ...(flags.tlsCert === undefined ? {} : { tls_cert: flags.tlsCert }),
+  ...(flags.tlsKey === undefined ? {} : { tls_key: flags.tlsKey }),
 }).catch((error: unknown) => {
   if (error instanceof ProblemError) {
     const [{ code, message, hint }] = error.problems;

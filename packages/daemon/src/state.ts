@@ -1,15 +1,28 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { type Role, roles } from "orchestrator-core";
+import { AGENT_ID_PATTERN, isRole, type Role, roles } from "orchestrator-core";
 
 /**
  * The state directory, as the daemon lays it out and the command reads it:
- * `db/`, `runs/`, `agents/`, `tokens/ROLE` (0600), `daemon.json`, `.gitignore`. This module loads no database.
+ * `db/`, `runs/`, `agents/`, `audit/`, `tokens/ROLE` and `tokens/ROLE.NAME` (0600), `daemon.json`, `frozen.json`,
+ * `.gitignore`. This module loads no database.
  */
 export interface DaemonFile extends ProcessId {
   readonly url: string;
   readonly started_at: string;
+  /** Of a daemon that speaks TLS: its certificate (PEM), which is what clients of this state directory trust. */
+  readonly certificate: string | null;
   /** `up`: supervised, comes back by itself. `run`: lives as long as the command that opened it. */
   readonly owner: "daemon" | "up" | "run" | "command";
   /** With `owner: "up"`: the process that brings the daemon back, and that ends its agents before it. */
@@ -32,17 +45,67 @@ export function prepareState(state: string): void {
   chmodSync(state, 0o700);
   const ignore = join(state, ".gitignore");
   if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
-  for (const role of roles) {
-    const file = join(state, "tokens", role);
-    if (existsSync(file)) continue;
-    // written beside and renamed, so that a reader never sees half a token
-    writeFileSync(`${file}.new`, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+  for (const role of roles) writeToken(state, role, null);
+}
+
+/** `tokens/ROLE` is for whoever owns the state directory; `tokens/ROLE.NAME` is for one person, script or agent. */
+export interface TokenName {
+  readonly role: Role;
+  readonly name: string | null;
+}
+
+const tokenFile = (state: string, role: Role, name: string | null): string =>
+  join(state, "tokens", name === null ? role : `${role}.${name}`);
+
+/** The text of a token's file. Throws where there is none. */
+export const readToken = (state: string, role: Role, name: string | null = null): string =>
+  readFileSync(tokenFile(state, role, name), "utf8").trim();
+
+/** Makes a token. Null: there is one of this name. The file appears whole and only once. */
+export function writeToken(state: string, role: Role, name: string | null): string | null {
+  const file = tokenFile(state, role, name);
+  if (existsSync(file)) return null;
+  const token = randomBytes(32).toString("base64url");
+  const draft = join(state, "tokens", `.new.${randomBytes(8).toString("hex")}`);
+  writeFileSync(draft, `${token}\n`, { mode: 0o600, flush: true });
+  try {
+    // a link, since a rename would replace what another process made meanwhile
+    linkSync(draft, file);
+    return token;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return null;
+  } finally {
+    rmSync(draft);
   }
 }
 
-export const readToken = (state: string, role: Role): string =>
-  readFileSync(join(state, "tokens", role), "utf8").trim();
+/** False: there was none. */
+export function removeToken(state: string, role: Role, name: string | null): boolean {
+  const file = tokenFile(state, role, name);
+  if (!existsSync(file)) return false;
+  rmSync(file);
+  return true;
+}
+
+const TOKEN_NAME = new RegExp(AGENT_ID_PATTERN);
+
+/** Every token that there is. Other files are passed over. */
+export function readTokens(state: string): (TokenName & { readonly token: string })[] {
+  const directory = join(state, "tokens");
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((file) => {
+    const [role = "", ...rest] = file.split(".");
+    const name = rest.length === 0 ? null : rest.join(".");
+    if (!isRole(role) || (name !== null && !TOKEN_NAME.test(name))) return [];
+    try {
+      return [{ role, name, token: readToken(state, role, name) }];
+    } catch {
+      // gone since it was listed
+      return [];
+    }
+  });
+}
 
 export function writeDaemonFile(state: string, file: DaemonFile): void {
   writeFileSync(join(state, `${DAEMON_FILE}.new`), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });

@@ -69,6 +69,8 @@ export class DaemonHost {
           workspace_roots: ["/"],
           policy_digest: policyDigest,
           store: "memory:",
+          freeze: { now: null, set: () => {} },
+          tokens: { list: () => [], create: () => "", revoke: () => {} },
           onStop: () => {},
         });
         world.net.listener = { scope, gateway: new Gateway(world, scope, owner, handlers) };

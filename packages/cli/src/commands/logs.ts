@@ -8,7 +8,7 @@ import { stageOf } from "../daemon/find-stage.ts";
 import type { Link } from "../daemon/link.ts";
 import { problemError, usageError } from "../errors.ts";
 import { type LogLine, type LogSource, readLog, type Streams } from "../logs/log.ts";
-import { padEnd, safe } from "../render/text.ts";
+import { padEnd, safe, safeWithColours } from "../render/text.ts";
 import { isOver } from "../watch/model.ts";
 
 export interface LogsOptions {
@@ -68,7 +68,8 @@ function execOf({ stage_id, execs }: StageView, wanted: string | undefined): Exe
 function printer(context: Context, stages: readonly StageView[], { raw }: LogsOptions): (line: LogLine) => void {
   const { io, out_style } = context;
   if (context.json) return (line) => io.out(`${JSON.stringify(line)}\n`);
-  const show = io.out_tty && raw !== true ? safe : (text: string) => text;
+  const coloured = io.out_tty && context.colour;
+  const show = raw === true ? (text: string) => text : coloured ? safeWithColours : safe;
   if (stages.length === 1) return ({ text }) => io.out(`${show(text)}\n`);
   const width = Math.min(24, Math.max(...stages.map(({ stage_id }) => stage_id.length)));
   return ({ stage_id, text }) => io.out(`${out_style.dim(`${padEnd(stage_id, width)} |`)} ${show(text)}\n`);

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import type { ExitName, RunSummary } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
-import { withDaemon } from "../daemon/attach.ts";
+import { type Attached, withDaemon } from "../daemon/attach.ts";
 import { everyRun } from "../daemon/find-run.ts";
 import { localTime, runTime, settledOf } from "../render/run.ts";
+import { frozenLine } from "./freeze.ts";
 import { paintStatus } from "../render/style.ts";
 import { table } from "../render/table.ts";
 import { fit, oneLine } from "../render/text.ts";
@@ -12,19 +13,21 @@ import { fit, oneLine } from "../render/text.ts";
 export async function ls(context: Context, { limit, all }: { limit: number; all?: boolean }): Promise<ExitName> {
   const runs: RunSummary[] = [];
   let more = false;
-  if (existsSync(context.state)) {
-    await withDaemon(context, async ({ link }) => {
-      for await (const run of everyRun(link)) {
-        more = !all && runs.length === limit;
-        if (more) break;
-        runs.push(run);
-      }
-    });
-  }
+  const there = context.access.daemon !== null || existsSync(context.state);
+  const look = async ({ link }: Attached): Promise<string | null> => {
+    for await (const run of everyRun(link)) {
+      more = !all && runs.length === limit;
+      if (more) break;
+      runs.push(run);
+    }
+    return frozenLine(context, link);
+  };
+  const frozen = there ? await withDaemon(context, look) : null;
   if (context.json) {
     emitJson(context, { runs });
     return "ok";
   }
+  if (frozen !== null) context.io.err(`${frozen}\n`);
   if (runs.length === 0) {
     context.io.err(`no runs in ${context.state_shown} yet; start one: ${context.commandLine("run", "FILE")}\n`);
     return "ok";

@@ -78,7 +78,7 @@ function withoutRequestPlaces(error: unknown): unknown {
 
 async function goOn(context: Context, wanted: string, options: RunOptions): Promise<ExitName> {
   if (options.detach === true) throw usageError("--detach goes with a file, not with --continue");
-  if (!existsSync(context.state))
+  if (context.access.daemon === null && !existsSync(context.state))
     throw problemError("run-unknown", `there is no state directory ${context.state_shown}`);
   const roots = [context.cwd, ...(options.workspace === undefined ? [] : [resolve(context.cwd, options.workspace)])];
   return withHost(context, options, roots, async (host) => {

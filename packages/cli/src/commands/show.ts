@@ -15,6 +15,7 @@ import {
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd } from "../render/text.ts";
 import { answerLines, asking, questionText } from "../watch/question.ts";
+import { frozenLine } from "./freeze.ts";
 
 /** Shows one run: what it is, its stages, what it waits for, what people decided, what it handed on, where its bundles lie. */
 export const show = (context: Context, wanted: string): Promise<ExitName> =>
@@ -25,6 +26,8 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
       return "ok";
     }
     const now = Date.now();
+    const frozen = await frozenLine(context, link);
+    if (frozen !== null) context.io.err(`${frozen}\n`);
     const lines = [...headLines(context, view, now), "", ...stageTable(view.stages, context.out_style, now)];
     for (const stage of asking(view.stages)) {
       lines.push("", ...(await questionText(link, view, stage)));

@@ -9,7 +9,8 @@ const WAIT_MS = 60_000;
 
 /** Stops the daemon that owns the state directory, and the `up` that keeps it; waits until they are gone. */
 export async function stop(context: Context): Promise<ExitName> {
-  const supervisor = findSupervisor(context.state);
+  const elsewhere = context.access.daemon !== null;
+  const supervisor = elsewhere ? null : findSupervisor(context.state);
   if (supervisor !== null) return stopUp(context, supervisor);
   const running = await attachToRunning(context);
   const found = running?.found;
@@ -17,6 +18,7 @@ export async function stop(context: Context): Promise<ExitName> {
   await running.link.call("stop", { body: {} });
   await waitForEnd([found]);
   if (context.json) emitJson(context, { stopped: true, pid: found.pid });
+  else if (elsewhere) context.io.out(`told the daemon at ${found.url} to stop\n`);
   else context.io.out(`stopped the daemon of ${context.state_shown} (process ${found.pid})\n`);
   return "ok";
 }

@@ -13,7 +13,9 @@ import { plural } from "../render/text.ts";
 
 export interface UpOptions {
   readonly listen?: string;
-  readonly insecureListen?: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly allowHost?: readonly string[];
   readonly db?: string;
   readonly slots?: number;
   readonly agents: number;
@@ -94,7 +96,9 @@ function startDaemon(
     "--log",
     join(context.state, "daemon.log"),
     ...(options.listen === undefined ? [] : ["--listen", options.listen]),
-    ...(options.insecureListen === true ? ["--insecure-listen"] : []),
+    ...(options.tlsCert === undefined ? [] : ["--tls-cert", options.tlsCert]),
+    ...(options.tlsKey === undefined ? [] : ["--tls-key", options.tlsKey]),
+    ...(options.allowHost ?? []).flatMap((host) => ["--allow-host", host]),
     ...(options.db === undefined ? [] : ["--db", options.db]),
     ...roots.flatMap((root) => ["--workspace-root", root]),
   ];

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { mayCarryTokens } from "orchestrator-agent";
 import { NoAnswer, ProblemError } from "orchestrator-core";
 import type { Daemon, DaemonOptions } from "orchestrator-daemon";
-import { type DaemonFile, findDaemon, findSupervisor, readToken } from "orchestrator-daemon/state";
+import { type DaemonFile, findDaemon, findSupervisor } from "orchestrator-daemon/state";
 import type { Context } from "../context.ts";
-import { problemError } from "../errors.ts";
+import { problemError, usageError } from "../errors.ts";
+import { tokenOf, trustGiven } from "./access.ts";
 import { type Link, linkTo } from "./link.ts";
 
 /**
@@ -16,7 +18,7 @@ import { type Link, linkTo } from "./link.ts";
  */
 export interface Attached {
   readonly link: Link;
-  /** Null: the daemon is of this process. */
+  /** Null: the daemon is of this process. One that `--daemon` names is not ours to look into, and kept up by others. */
   readonly found: DaemonFile | null;
   readonly daemon: Daemon | null;
   close(): Promise<void>;
@@ -25,15 +27,31 @@ export interface Attached {
 const PATIENCE_MS = 15_000;
 const POLL_MS = 50;
 
-/** The daemon that owns the state directory. Null where none does, or where it does not answer. */
+function elsewhere(url: string): DaemonFile {
+  if (!mayCarryTokens(url)) {
+    throw usageError(
+      `--daemon ${url} is on another machine, and a token would go there in clear text`,
+      "say https://…",
+    );
+  }
+  return { url, pid: 0, pid_start: "", started_at: "", certificate: null, owner: "up" };
+}
+
+/**
+ * The daemon that `--daemon` names, else the one that owns the state directory. Null where none does, or where it
+ * does not answer.
+ */
 export async function attachToRunning(context: Context): Promise<Attached | null> {
-  const found = findDaemon(context.state);
+  const { daemon } = context.access;
+  const found = daemon === null ? findDaemon(context.state) : elsewhere(daemon);
   if (found === null) return null;
-  const link = linkTo(found.url, readToken(context.state, "operator"));
+  const { certificate } = found;
+  const pinned = typeof certificate === "string";
+  const link = linkTo(found.url, tokenOf(context), pinned ? { kind: "pinned", certificate } : trustGiven(context));
   try {
     await link.call("livez", {}, { timeout_ms: 2_000 });
   } catch (error) {
-    if (error instanceof NoAnswer) return null;
+    if (error instanceof NoAnswer && daemon === null) return null;
     throw error;
   }
   return { link, found, daemon: null, close: async () => {} };
@@ -83,7 +101,7 @@ async function tryOpen(
       owner: options.owner,
       log: `${context.state}/daemon.log`,
     });
-    const link = linkTo(daemon.url, readToken(context.state, "operator"));
+    const link = linkTo(daemon.url, tokenOf(context), trustGiven(context));
     return { link, found: null, daemon, close: () => daemon.close() };
   } catch (error) {
     if (!last && error instanceof ProblemError && error.problems[0].code === "state-in-use") return null;
@@ -151,7 +169,7 @@ export async function withReach<T>(context: Context, use: (reach: Reach) => Prom
 }
 
 function checkThere(context: Context): void {
-  if (existsSync(context.state)) return;
+  if (context.access.daemon !== null || existsSync(context.state)) return;
   throw problemError(
     "run-unknown",
     `there is no state directory ${context.state_shown}, so no run was ever started here`,

@@ -1,4 +1,6 @@
 import { type IncomingMessage, request } from "node:http";
+import { request as tlsRequest } from "node:https";
+import { tlsOptions, type Trust } from "orchestrator-agent";
 import { NoAnswer } from "orchestrator-core";
 
 /** A GET whose answer is read piece by piece. Resolves when its head has come. */
@@ -6,13 +8,22 @@ export function openStream(
   base: string,
   path: string,
   headers: Readonly<Record<string, string>>,
+  trust: Trust,
   signal: AbortSignal | null = null,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // a connection of its own: it may stay open for as long as the run goes on
-    const sent = request(
-      new URL(path, base),
-      { method: "GET", agent: false, headers, ...(signal === null ? {} : { signal }) },
+    const url = new URL(path, base);
+    const tls = url.protocol === "https:";
+    const sent = (tls ? tlsRequest : request)(
+      url,
+      {
+        method: "GET",
+        agent: false,
+        headers,
+        ...(tls ? tlsOptions(trust) : {}),
+        ...(signal === null ? {} : { signal }),
+      },
       resolve,
     );
     sent.setTimeout(IDLE_MS, () => sent.destroy(new Error(`nothing came for ${IDLE_MS} ms`)));

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import { httpTransport } from "orchestrator-agent";
+import { httpTransport, type Trust } from "orchestrator-agent";
 import {
   type CallOptions,
+  type Client,
   type Input,
   type JsonRouteName,
   makeClient,
@@ -12,6 +13,7 @@ import {
   type Reply,
   type RouteName,
 } from "orchestrator-core";
+import type { TokenFor } from "./access.ts";
 import { openStream, readAll } from "./http.ts";
 
 /** Calls of one daemon at one address. What it refuses is thrown as a `ProblemError`, no answer as `NoAnswer`. */
@@ -27,18 +29,30 @@ export interface Link {
   ): Promise<IncomingMessage>;
 }
 
-export function linkTo(url: string, token: string): Link {
-  const client = makeClient(httpTransport(url), token);
+export function linkTo(url: string, tokenFor: TokenFor, trust: Trust): Link {
+  const transport = httpTransport(url, trust);
+  const clients = new Map<string, Client>();
+  const clientWith = (token: string): Client => {
+    const client = clients.get(token) ?? makeClient(transport, token);
+    clients.set(token, client);
+    return client;
+  };
   return {
     url,
     async call(name, input, options) {
-      const reply = await client.call(name, input, options);
+      const reply = await clientWith(tokenFor(name)).call(name, input, options);
       if (!reply.ok) throw fromDocument(reply.error);
       return reply.value;
     },
     async stream(name, input, headers = {}, signal) {
       const path = pathOf(name, input as Record<string, unknown>);
-      const reply = await openStream(url, path, { ...headers, authorization: `Bearer ${token}` }, signal);
+      const reply = await openStream(
+        url,
+        path,
+        { ...headers, authorization: `Bearer ${tokenFor(name)}` },
+        trust,
+        signal,
+      );
       if (reply.statusCode === 200 || reply.statusCode === 206) return reply;
       const text = (await readAll(reply)).toString();
       try {

@@ -11,6 +11,19 @@ export const safe = (text: string): string =>
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
   });
 
+/** Colours and weights (ECMA-48 SGR); not "concealed", which would hide what stands there. */
+const COLOUR =
+  // oxlint-disable-next-line no-control-regex
+  /\u001b\[(?:(?:0?[0-79]|2[1-79]|[349][0-79]|10[0-7]|[34]8;5;[0-9]{1,3}|[34]8;2(?:;[0-9]{1,3}){3})?(?:;|(?=m)))*m/g;
+
+/** The same, with the colours of the text let through. They end with it. */
+export function safeWithColours(text: string): string {
+  const colours = text.match(COLOUR) ?? [];
+  if (colours.length === 0) return safe(text);
+  const between = text.split(COLOUR).map(safe);
+  return `${between.map((part, i) => part + (colours[i] ?? "")).join("")}\u001b[0m`;
+}
+
 /** On one line: line ends become spaces. */
 export const oneLine = (text: string): string => safe(text.trim().replace(/\s*[\r\n]+\s*/g, " "));
 

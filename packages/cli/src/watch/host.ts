@@ -46,7 +46,7 @@ export async function openHost(context: Context, options: AgentOptions): Promise
 
   const own = async (): Promise<Attached> => {
     // the agent first: a process that holds a database forks slowly
-    if (findDaemon(context.state) === null) agent ??= watchedAgent();
+    if (context.access.daemon === null && findDaemon(context.state) === null) agent ??= watchedAgent();
     const now = await attach(context, { owner: "run", workspace_roots: options.workspace_roots });
     if (now.daemon === null) {
       // somebody was faster, and has agents
@@ -92,7 +92,10 @@ export async function openHost(context: Context, options: AgentOptions): Promise
     }
     const until = Date.now() + WAIT_FOR_NEXT_MS;
     for (;;) {
-      const running = await attachToRunning(context);
+      const running = await attachToRunning(context).catch((error: unknown) => {
+        if (error instanceof NoAnswer) return null;
+        throw error;
+      });
       if (running !== null) {
         attached = running;
         return;

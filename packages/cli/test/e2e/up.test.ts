@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { processStart } from "orchestrator-daemon/state";
 import { expect, test } from "vitest";
@@ -88,6 +88,36 @@ test("a daemon that cannot start is not started again and again", async () => {
   await withState(async (state) => {
     const { code, err } = await command(state, "up", "--listen", "0.0.0.0:0");
     expect(code).toBe(2);
-    expect(err).toContain("--insecure-listen");
+    expect(err).toContain("--tls-cert");
+  });
+});
+
+test("leasing is frozen and thawed, everybody is told, and the audit log holds it all", async () => {
+  await withState(async (state) => {
+    const up = start(state, ["up", ...LISTEN]);
+    await up.says("1 agent with");
+    expect((await command(state, "freeze", "--note", "not today")).out).toMatch(/^leasing is frozen by operator since/);
+    process.kill(daemonPid(state), "SIGKILL");
+    await up.says("starts again");
+    let submitted = await command(state, "run", "examples/hello.yaml", "--detach");
+    while (submitted.code === 7) submitted = await command(state, "run", "examples/hello.yaml", "--detach");
+    const run_id = submitted.out.trim();
+    for (const words of [["ls"], ["show", run_id]])
+      expect((await command(state, ...words)).err).toContain("leasing is frozen by operator since");
+    expect((await command(state, "unfreeze")).out).toBe("leasing goes on\n");
+    expect((await command(state, "run", "--continue", run_id)).code).toBe(0);
+    expect((await command(state, "ls")).err).not.toContain("frozen");
+
+    const verified = await command(state, "audit", "verify");
+    expect(verified.code, verified.err).toBe(0);
+    expect(verified.out).toMatch(/^intact: [0-9]+ entries\nhead [0-9]+:[0-9a-f]{64}\n$/);
+    expect((await command(state, "audit", "verify", "--head", `1:${"0".repeat(64)}`)).code).toBe(9);
+    expect((await command(state, "stop")).code).toBe(0);
+    expect((await up.ended).code, up.written.err).toBe(0);
+
+    const file = join(state, "audit", "000000000001.jsonl");
+    writeFileSync(file, readFileSync(file, "utf8").replace("not today", "any day").replace('"freeze"', '"unfreeze"'));
+    const changed = await command(state, "audit", "verify");
+    expect([changed.code, changed.out]).toEqual([9, expect.stringMatching(/000000000001.jsonl:2: this line/)]);
   });
 });

@@ -310,19 +310,50 @@ export interface Route {
   /** `json` unless said: an event stream or a file is written by the daemon piece by piece. */
   readonly media?: "text/event-stream" | "application/octet-stream" | "application/x-ndjson";
   readonly body_bytes_max?: number;
+  /** What is written into the audit log when it is carried out. Left out: the route changes nothing, or is an agent's. */
+  readonly audit?: AuditRule;
 }
+
+/** An entry names who, the route, its parameters, and these fields. */
+export interface AuditRule {
+  /** The entry is on the disk before the answer. */
+  readonly synced: boolean;
+  /** Written before it is carried out, and not after: there may be no after. */
+  readonly before?: boolean;
+  readonly body?: readonly string[];
+  readonly reply?: readonly string[];
+}
+
+const Note = Type.Optional(Type.String({ maxLength: 4_096 }));
+const FrozenSchema = Type.Object({ by: ActorSchema, at: Type.String(), note: Type.String() }, closed);
+/** Leasing stands still: who said so, when, and why. */
+export type Frozen = Static<typeof FrozenSchema>;
+const FreezeReply = Type.Object({ frozen: Nullable(FrozenSchema) }, closed);
+const TokenNameSchema = Type.Object({ role: Type.Enum([...roles]), name: Type.String() }, closed);
+const TokenNameBody = Type.Object({ role: Type.Enum([...roles]), name: AgentId }, closed);
 
 const RunParams = Type.Object({ run_id: Ulid }, closed);
 const StageParams = Type.Object({ run_id: Ulid, stage_id: StageId }, closed);
-const people = ["operator", "proposer"] as const;
-const everyone = ["operator", "proposer", "agent"] as const;
+/** Who may what, in one place: each line is a right, and routes name rights. */
+const may = {
+  read: ["viewer", "proposer", "approver", "operator", "admin"],
+  submit: ["proposer", "operator", "admin"],
+  /** A proposer only what it submitted itself. */
+  steer: ["proposer", "operator", "admin"],
+  decide: ["approver", "operator", "admin"],
+  operate: ["operator", "admin"],
+  administer: ["admin"],
+  work: ["agent"],
+  /** All that have a token. */
+  greet: roles,
+} as const satisfies Record<string, readonly Role[]>;
 const MIB = 1024 * 1024;
 
 export const routes = {
   submitRun: {
     method: "POST",
     path: "/v1/runs",
-    roles: people,
+    roles: may.submit,
     summary: "Submit a run. `Idempotency-Key` makes a repeated request answer with the same run.",
     body: Type.Object(
       {
@@ -334,13 +365,14 @@ export const routes = {
       closed,
     ),
     body_bytes_max: 32 * MIB,
+    audit: { synced: false, reply: ["run_id", "plan_digest"] },
     status: 201,
     reply: Type.Object({ run_id: Ulid, plan_digest: Digest }, closed),
   },
   listRuns: {
     method: "GET",
     path: "/v1/runs",
-    roles: people,
+    roles: may.read,
     summary: "Runs, newest first; with `status=open` those that have not ended. `next` is the cursor of the next page.",
     query: Type.Object(
       {
@@ -357,7 +389,7 @@ export const routes = {
   showRun: {
     method: "GET",
     path: "/v1/runs/{run_id}",
-    roles: people,
+    roles: may.read,
     summary: "One run with its stages.",
     params: RunParams,
     status: 200,
@@ -366,7 +398,7 @@ export const routes = {
   showWorkflow: {
     method: "GET",
     path: "/v1/workflows/{digest}",
-    roles: people,
+    roles: may.read,
     summary: "A workflow in its internal form.",
     params: Type.Object({ digest: Digest }, closed),
     status: 200,
@@ -375,7 +407,7 @@ export const routes = {
   runEvents: {
     method: "GET",
     path: "/v1/runs/{run_id}/events",
-    roles: people,
+    roles: may.read,
     summary: "The run's events in order, then those to come, until the run settles. `Last-Event-ID` resumes.",
     params: RunParams,
     status: 200,
@@ -385,7 +417,7 @@ export const routes = {
   why: {
     method: "GET",
     path: "/v1/runs/{run_id}/stages/{stage_id}/why",
-    roles: people,
+    roles: may.read,
     summary: "Why the stage is in the state that it is in.",
     params: StageParams,
     status: 200,
@@ -394,7 +426,7 @@ export const routes = {
   decide: {
     method: "POST",
     path: "/v1/runs/{run_id}/stages/{stage_id}/decide",
-    roles: ["operator"],
+    roles: may.decide,
     summary: "Answer the question that a stage waits with. `digest` is the one that the question names.",
     params: StageParams,
     body: Type.Object(
@@ -402,37 +434,40 @@ export const routes = {
         decision: Type.Enum(["approve", "reject", "retry", "mark_succeeded", "mark_failed"]),
         subject: Type.Enum(["gate", "exec", "lost_lease"]),
         digest: Digest,
-        note: Type.Optional(Type.String({ maxLength: 4_096 })),
+        note: Note,
       },
       closed,
     ),
+    audit: { synced: true, body: ["decision", "subject", "digest"] },
     status: 200,
     reply: StageViewSchema,
   },
   cancelRun: {
     method: "POST",
     path: "/v1/runs/{run_id}/cancel",
-    roles: people,
+    roles: may.steer,
     summary: "Start nothing more, end what runs.",
     params: RunParams,
-    body: Type.Object({ note: Type.Optional(Type.String({ maxLength: 4_096 })) }, closed),
+    body: Type.Object({ note: Note }, closed),
+    audit: { synced: true },
     status: 200,
     reply: RunSummarySchema,
   },
   retryRun: {
     method: "POST",
     path: "/v1/runs/{run_id}/retry",
-    roles: people,
+    roles: may.steer,
     summary: "Reopen a failed or cancelled run: what did not succeed runs again.",
     params: RunParams,
     body: Type.Object({}, closed),
+    audit: { synced: true },
     status: 200,
     reply: RunSummarySchema,
   },
   readFile: {
     method: "GET",
     path: "/v1/runs/{run_id}/stages/{stage_id}/execs/{exec_id}/files/{name}",
-    roles: people,
+    roles: may.read,
     summary: "A file of a bundle, also while it is being written. Takes `Range: bytes=FROM-` and `bytes=FROM-TO`.",
     params: Type.Object(
       { run_id: Ulid, stage_id: StageId, exec_id: Ulid, name: Type.String({ pattern: FILE_NAME_PATTERN }) },
@@ -445,7 +480,7 @@ export const routes = {
   claim: {
     method: "POST",
     path: "/v1/agent/claim",
-    roles: ["agent"],
+    roles: may.work,
     summary: "Lease queued jobs. Waits while there are none. The same `request_id` gets the same, still valid grants.",
     body: ClaimBodySchema,
     status: 200,
@@ -454,7 +489,7 @@ export const routes = {
   heartbeat: {
     method: "POST",
     path: "/v1/agent/heartbeat",
-    roles: ["agent"],
+    roles: may.work,
     summary: "Renew leases. Answers at once when a cancel is due.",
     body: HeartbeatBodySchema,
     status: 200,
@@ -463,7 +498,7 @@ export const routes = {
   complete: {
     method: "POST",
     path: "/v1/agent/complete",
-    roles: ["agent"],
+    roles: may.work,
     summary: "Report how execs ended, and claim the next jobs in the same commit.",
     body: CompleteBodySchema,
     body_bytes_max: 32 * MIB,
@@ -473,7 +508,7 @@ export const routes = {
   query: {
     method: "POST",
     path: "/v1/query",
-    roles: ["operator"],
+    roles: may.operate,
     summary: "Read the records with SurrealQL, as a user who cannot write. One entry per statement.",
     body: Type.Object({ surql: Type.String({ minLength: 1, maxLength: 65_536 }) }, closed),
     status: 200,
@@ -482,8 +517,9 @@ export const routes = {
   backup: {
     method: "GET",
     path: "/v1/backup",
-    roles: ["operator"],
+    roles: may.operate,
     summary: "Everything durable but the bundles, as it stood at one moment: a file for `orchestrator restore`.",
+    audit: { synced: true, before: true },
     status: 200,
     reply: Type.Unknown(),
     media: "application/x-ndjson",
@@ -491,11 +527,70 @@ export const routes = {
   stop: {
     method: "POST",
     path: "/v1/stop",
-    roles: ["operator"],
+    roles: may.operate,
     summary: "Stop the daemon, and with it what `orchestrator up` started.",
     body: Type.Object({}, closed),
+    audit: { synced: true, before: true },
     status: 200,
     reply: Type.Object({ stopping: Type.Literal(true) }, closed),
+  },
+  showFreeze: {
+    method: "GET",
+    path: "/v1/freeze",
+    roles: may.read,
+    summary: "Whether leasing is frozen, by whom and since when.",
+    status: 200,
+    reply: FreezeReply,
+  },
+  freeze: {
+    method: "POST",
+    path: "/v1/freeze",
+    roles: may.operate,
+    summary:
+      "Grant no more leases until `unfreeze`, also after a restart. With `cancel`, runs with running commands are cancelled.",
+    body: Type.Object({ note: Note, cancel: Type.Optional(Type.Boolean()) }, closed),
+    audit: { synced: true, body: ["cancel"] },
+    status: 200,
+    reply: FreezeReply,
+  },
+  unfreeze: {
+    method: "POST",
+    path: "/v1/unfreeze",
+    roles: may.operate,
+    summary: "Grant leases again.",
+    body: Type.Object({}, closed),
+    audit: { synced: true },
+    status: 200,
+    reply: FreezeReply,
+  },
+  listTokens: {
+    method: "GET",
+    path: "/v1/tokens",
+    roles: may.administer,
+    summary: "Roles and names of the tokens there are, never the tokens.",
+    status: 200,
+    reply: Type.Object({ tokens: Type.Array(TokenNameSchema) }, closed),
+  },
+  createToken: {
+    method: "POST",
+    path: "/v1/tokens",
+    roles: may.administer,
+    summary:
+      "Make a token for a role and a name; for an agent the name is the one agent_id that it may speak for. Shown once.",
+    body: TokenNameBody,
+    audit: { synced: true, body: ["role", "name"] },
+    status: 201,
+    reply: Type.Object({ role: Type.String(), name: Type.String(), token: Type.String() }, closed),
+  },
+  revokeToken: {
+    method: "POST",
+    path: "/v1/tokens/revoke",
+    roles: may.administer,
+    summary: "Take a token back. From now on it is unknown.",
+    body: TokenNameBody,
+    audit: { synced: true, body: ["role", "name"] },
+    status: 200,
+    reply: Type.Object({ role: Type.String(), name: Type.String() }, closed),
   },
   livez: {
     method: "GET",
@@ -509,14 +604,14 @@ export const routes = {
     method: "GET",
     path: "/readyz",
     roles: null,
-    summary: "The daemon accepts work; 503 with the reason when not.",
+    summary: "The daemon accepts work; 503 with the reason when not. `frozen_since`: it grants no leases.",
     status: 200,
-    reply: Type.Object({ status: Type.Literal("ok") }, closed),
+    reply: Type.Object({ status: Type.Literal("ok"), frozen_since: Nullable(Type.String()) }, closed),
   },
   version: {
     method: "GET",
     path: "/version",
-    roles: everyone,
+    roles: may.greet,
     summary: "What runs here.",
     status: 200,
     reply: Type.Object(

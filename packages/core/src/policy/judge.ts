@@ -29,7 +29,15 @@ const POLICY_VERSION = 2;
 const NESTING_MAX = 16;
 
 /** Who may have a shell by asking for it. */
-const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = { operator: "allow", proposer: "ask", agent: "deny" };
+const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = {
+  operator: "allow",
+  admin: "allow",
+  proposer: "ask",
+  // they submit nothing
+  viewer: "deny",
+  approver: "deny",
+  agent: "deny",
+};
 
 const withoutExamples = (row: object): object => ({ ...row, match: [], not_match: [] });
 

@@ -1,4 +1,4 @@
-import type { Why } from "../api/contract.ts";
+import type { Frozen, Why } from "../api/contract.ts";
 import { formatDuration } from "../duration.ts";
 import { unreachable } from "../result.ts";
 import { type AgentReach, hasLabels, mayTake } from "./reach.ts";
@@ -11,6 +11,8 @@ export interface WhyContext {
   readonly now: number;
   /** The agents heard of lately, with their labels. */
   readonly agents: readonly (AgentReach & { readonly agent_id: string })[];
+  /** Leasing stands still. */
+  readonly frozen?: Frozen | null;
 }
 
 /** Why a stage is in the state that it is in: asks the scheduler's own function, so the two cannot disagree. */
@@ -28,6 +30,10 @@ export function why(run: Run, number: number, context: WhyContext): Why {
     case "pending":
       return pending(run, stage, say, context);
     case "queued": {
+      if (context.frozen) {
+        const text = frozenText(context.frozen);
+        return say(`it is queued, and ${text}`, [{ kind: "frozen", text }], "orchestrator unfreeze");
+      }
       const labels = spec.kind === "exec" ? spec.labels : [];
       const { workspace } = run.head;
       const able = context.agents.filter((agent) => mayTake(agent, labels, workspace));
@@ -117,6 +123,10 @@ export function why(run: Run, number: number, context: WhyContext): Why {
       return unreachable(state);
   }
 }
+
+/** `leasing is frozen by NAME since TIME`, and the reason that was given. */
+export const frozenText = ({ by, at, note }: Frozen): string =>
+  `leasing is frozen by ${by.name} since ${at}${note === "" ? "" : `: ${note}`}`;
 
 function pending(
   run: Run,

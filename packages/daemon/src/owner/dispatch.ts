@@ -48,8 +48,8 @@ export interface Ledger {
   /** Null: there is no such run, or none that can be read. */
   find(run_id: string): Promise<MemoryRun | null>;
   isQuarantined(run_id: string): boolean;
-  /** Nothing is granted any more. */
-  isClosed(): boolean;
+  /** Nothing is granted: an operator froze leasing, or the daemon ends. */
+  isShut(): boolean;
 }
 
 interface ClaimWish {
@@ -183,7 +183,7 @@ export class Dispatch {
 
   queued(run: MemoryRun, number: number): void {
     this.#queue.push(run, number);
-    this.#offerSoon();
+    this.offer();
   }
 
   /** An exec ended. Its agent knows, unless it was we who took the lease back. */
@@ -216,7 +216,7 @@ export class Dispatch {
   // grants
 
   /** Gives queued jobs to parked claims, once this turn is over: a completing agent takes its own share first. */
-  #offerSoon(): void {
+  offer(): void {
     if (this.#offering || this.#claims.size === 0) return;
     this.#offering = true;
     queueMicrotask(() => {
@@ -236,7 +236,7 @@ export class Dispatch {
     const { clock, lease_ms, ulid } = this.#parts;
     const { agent_id } = agent;
     const grants: Grant[] = [];
-    while (grants.length < jobs_max && !this.#ledger.isClosed()) {
+    while (grants.length < jobs_max && !this.#ledger.isShut()) {
       const next = this.#queue.take(reach);
       if (next === undefined) break;
       const { run, number } = next;

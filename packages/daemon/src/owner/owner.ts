@@ -8,6 +8,7 @@ import {
   type CompleteBody,
   type CompleteReply,
   type Decision,
+  type Frozen,
   type Grant,
   type HeartbeatBody,
   type HeartbeatReply,
@@ -51,6 +52,8 @@ export interface OwnerPorts extends ReportTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: (level: "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** Leasing stands still. Left out: it never does. */
+  readonly frozen?: () => Frozen | null;
   /** The outcome of a commit is unknown, or another owner took over: end with exit code 75 and start again. */
   readonly onBroken: (message: string) => void;
 }
@@ -138,7 +141,7 @@ export class Owner {
         active: (run_id) => this.#shelf.active.get(run_id),
         find: (run_id) => this.#findQuietly(run_id),
         isQuarantined: this.#shelf.isQuarantined,
-        isClosed: () => this.#closed,
+        isShut: () => this.#closed || (this.#ports.frozen?.() ?? null) !== null,
       },
     });
   }
@@ -310,7 +313,8 @@ export class Owner {
   async why(run_id: string, stage_id: string): Promise<Why> {
     const run = await this.#shelf.find(run_id);
     const number = this.#stageNumber(run, stage_id);
-    const context = { now: this.#ports.clock.now(), agents: this.#dispatch.agents.present() };
+    const frozen = this.#ports.frozen?.() ?? null;
+    const context = { now: this.#ports.clock.now(), agents: this.#dispatch.agents.present(), frozen };
     return this.#read(run, () => why(run, number, context));
   }
 
@@ -331,6 +335,19 @@ export class Owner {
     const run = await this.#shelf.find(run_id);
     await this.#act(run, { type: "cancel", by, note });
     return this.#read(run, runSummary);
+  }
+
+  /** Cancels every run of which something is running. */
+  cancelRunning(by: Actor, note: string): Promise<void> {
+    this.#checkAccepting();
+    const held = [...this.#dispatch.agents.all()].flatMap((agent) => [...agent.held.values()]);
+    for (const run of new Set(held.map(({ run }) => run))) this.#actQuietly(run, { type: "cancel", by, note });
+    return this.#committer.barrier();
+  }
+
+  /** Leasing goes on: gives queued jobs to parked claims. */
+  offer(): void {
+    this.#dispatch.offer();
   }
 
   async retry(run_id: string, by: Actor): Promise<RunSummary> {

@@ -1,41 +1,27 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ProblemDocument, type Role, roles, type Route, routes } from "orchestrator-core";
+import { type ProblemDocument, type Role, routes } from "orchestrator-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeHandlers } from "../../src/http/handlers.ts";
-import { makeServer } from "../../src/http/server.ts";
-import { prepareState, readToken } from "../../src/state.ts";
-import { succeeded, World } from "../owner/world.ts";
+import { readToken } from "../../src/state.ts";
+import { succeeded, type World } from "../owner/world.ts";
+import { type Edge, openEdge } from "./edge.ts";
 
 const workflow = { name: "w", stages: { a: { exec: [["true"]] }, b: { requires: ["a"], exec: [["true"]] } } };
 const ULID = "01J00000000000000000000000";
 
+let edge: Edge;
 let state: string;
 let world: World;
 let url: string;
-let server: ReturnType<typeof makeServer>;
-const internal: unknown[] = [];
+let internal: unknown[];
 
 beforeAll(async () => {
-  state = mkdtempSync(join(tmpdir(), "daemon-http-"));
-  prepareState(state);
-  world = await World.open();
-  const options = { workspace_roots: [state], policy_digest: "0".repeat(64), store: "memory", onStop: () => {} };
-  server = makeServer(world.owner, makeHandlers(world.owner, options), {
-    state,
-    backup: async (response) => void response.end(),
-    onError: (error) => internal.push(error),
-  });
-  url = await server.listen({ host: "127.0.0.1", port: 0 });
+  edge = await openEdge();
+  ({ state, world, url, internal } = edge);
 });
 
-afterAll(async () => {
-  await world.owner.close();
-  await server.close();
-  rmSync(state, { recursive: true, force: true });
-});
+afterAll(() => edge.close());
 
 async function call(
   method: string,
@@ -70,39 +56,6 @@ async function call(
     headers: reply.headers,
   };
 }
-
-const pathOf = (route: Route): string =>
-  route.path
-    .replace("{stage_id}", "a")
-    .replace("{digest}", "0".repeat(64))
-    .replace("{name}", "manifest.json")
-    .replace(/\{(run_id|exec_id)\}/g, ULID);
-
-describe("who may call", () => {
-  for (const [name, route] of Object.entries(routes) as [string, Route][]) {
-    if (route.roles === null) continue;
-    test(`${name} takes a valid token of ${route.roles.join(" or ")}, and nothing else`, async () => {
-      const body = route.method === "POST" ? {} : undefined;
-      const none = await call(route.method, pathOf(route), { role: null, body });
-      expect([none.status, none.json().code]).toEqual([401, "unauthorized"]);
-      const forged = await call(route.method, pathOf(route), {
-        role: null,
-        body,
-        headers: { authorization: `Bearer ${"x".repeat(43)}` },
-      });
-      expect(forged.status).toBe(401);
-      for (const role of roles.filter((candidate) => !route.roles!.includes(candidate))) {
-        const wrong = await call(route.method, pathOf(route), { role, body });
-        expect([role, wrong.status, wrong.json().code]).toEqual([role, 403, "forbidden"]);
-      }
-    });
-  }
-
-  test("livez, readyz and the OpenAPI text are open", async () => {
-    for (const path of ["/livez", "/readyz", "/openapi.json"])
-      expect((await call("GET", path, { role: null })).status).toBe(200);
-  });
-});
 
 describe("what is answered", () => {
   test("a submit gives 201, and the run can be read with its stages", async () => {

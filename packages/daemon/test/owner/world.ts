@@ -3,6 +3,7 @@ import {
   type Actor,
   type Clock,
   type Completion,
+  type Frozen,
   type Grant,
   type Manifest,
   manifestText,
@@ -67,6 +68,7 @@ export class World {
   readonly commits: Commit[] = [];
   readonly portions: Portion[] = [];
   broken: string | null = null;
+  frozen: () => Frozen | null = () => null;
   owner!: Owner;
   #ids = 0;
   #life = 0;
@@ -121,6 +123,7 @@ export class World {
           new Uint8Array(count).map((_, i) => (i === count - 1 ? ++this.#ids : this.#ids >> (8 * (count - 1 - i)))),
         sha256: (text) => createHash("sha256").update(text).digest("hex"),
         manifestFlaw,
+        frozen: () => this.frozen(),
         log: () => {},
         onBroken: (message) => {
           this.broken = message;

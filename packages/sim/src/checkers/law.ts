@@ -289,7 +289,7 @@ export class Law {
         };
         const digest = digests[event.subject];
         if (event.digest !== digest) wrong("decision", "names another digest");
-        if (event.by.role !== "operator") wrong("decision", `by a ${event.by.role}`);
+        if (!DECIDERS.includes(event.by.role)) wrong("decision", `by a ${event.by.role}`);
         const next = LEADS_TO[event.subject]?.[event.decision];
         if (event.next !== next) return wrong("decision", `${event.decision} leads to ${event.next}, not ${next}`);
         stage.approved = event.subject === "exec" && event.decision === "approve" ? true : stage.approved;
@@ -383,6 +383,8 @@ export class Law {
     if (!open && run.status === "running") this.#object("I8", `run ${run.run_id} has ended, and nobody says so`);
   }
 }
+
+const DECIDERS: readonly string[] = ["approver", "operator", "admin"];
 
 const LEADS_TO: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   gate: { approve: "succeeded", reject: "failed" },
