@@ -70,6 +70,18 @@ describe.skipIf(kept === null)("a tree that ignores SIGTERM, left its session an
     expect(await next.ended).toMatchObject({ exit: { code: 6 } });
   });
 
+  test("when its keeper is killed and the guard of a later command cannot react", async () => {
+    const { seconds, grown, ended, pid } = await grow();
+    await grown;
+    const later = makeYard().start(kept!, `exec sleep ${uniqueSleep()}`);
+    const guard = parentOf((await later.pid)!);
+    process.kill(guard, "SIGSTOP");
+    process.kill(parentOf(parentOf((await pid)!)), "SIGKILL");
+    expect(await ended).toMatchObject({ exit: { signal: "SIGKILL" } });
+    await until(() => sleepers(seconds).length === 0);
+    process.kill(guard, "SIGKILL");
+  });
+
   test("when its guard is killed", async () => {
     const { seconds, grown, end, ended, pid } = await grow();
     await grown;
@@ -82,7 +94,8 @@ describe.skipIf(kept === null)("a tree that ignores SIGTERM, left its session an
   test("when keeper and guard are killed in one moment, as far as its mark is found", async () => {
     const { seconds, grown, end, ended, pid } = await grow();
     await grown;
-    const guard = parentOf((await pid)!);
+    const command = (await pid)!;
+    const guard = parentOf(command);
     const keeper = parentOf(guard);
     // so that neither sees the other's end
     process.kill(guard, "SIGSTOP");
@@ -90,6 +103,8 @@ describe.skipIf(kept === null)("a tree that ignores SIGTERM, left its session an
     process.kill(guard, "SIGKILL");
     process.kill(keeper, "SIGKILL");
     expect(await ended).toMatchObject({ exit: null, cut: "its keeper was lost, and it with it" });
+    // the command itself, without anybody's help
+    await until(() => kept!.startOf(command) === null);
     // what threw its environment away is beyond us
     const { survivors } = await end("its keeper was lost", () => 0);
     expect(survivors).toBe(0);
