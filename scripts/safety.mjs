@@ -185,7 +185,7 @@ async function corpus() {
     if ((await answer(item)) !== item.expected) suite.wrong++;
     suites.set(name, suite);
   }
-  for (const [name, { cases, wrong }] of [...suites].sort())
+  for (const [name, { cases, wrong }] of [...suites].sort(([a], [b]) => (a < b ? -1 : 1)))
     console.log(`       corpus ${name}: ${wrong} wrong of ${cases}`);
   const sum = (of) =>
     [...suites].filter(([name]) => of(name)).reduce((all, [, s]) => [all[0] + s.wrong, all[1] + s.cases], [0, 0]);
