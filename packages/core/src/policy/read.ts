@@ -91,7 +91,8 @@ export function read(row: Grammar, argv: readonly Token[], self: number): Readin
     }
     if (options && text === "--") {
       i++;
-      options = false;
+      // of the programs that read words by themselves, many take `--` for one of them and go on
+      options = row.grammar !== "getopt" && (row.follows ?? "operands") === "operands";
       unsure = false;
       if (row.follows === "anywhere" && i < tokens.length) {
         program(tokens.slice(i));

@@ -24,6 +24,7 @@ export const files: readonly ProgramRow[] = [
       "find . -exec python3 -c 1 ;",
       "find . -okdir busybox sh ;",
       "find . -exec {} ;",
+      "find -- . -exec sh ;",
     ],
     not_match: [
       "find . -name '*.ts'",
