@@ -105,6 +105,15 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
   command("plan <file>", "show each command with its verdict, and the digests; run nothing").action(
     action(async () => (await import("./commands/plan.ts")).plan),
   );
+  const policy = command("policy", "ask policy about commands");
+  policy
+    .command("explain <program...>")
+    .description("say what policy makes of a command and what to change: orchestrator policy explain -- CMD…")
+    .option("--env <name=value>", "with this variable; repeat for more", gather)
+    .option("--cwd <dir>", "in this directory beneath the workspace", ".")
+    .option("--allow-shell", "with `allow_shell: true`")
+    .addOption(new Option("--as <role>", "whose command it is").choices(["operator", "proposer"]).default("operator"))
+    .action(action(async () => (await import("./commands/policy.ts")).explain));
   command("schema", "print the JSON Schema of a workflow file, for editors").action(
     action(async () => (await import("./commands/schema.ts")).schema),
   );

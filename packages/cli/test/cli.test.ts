@@ -170,6 +170,19 @@ test("plan shows what policy denies, and says so with exit code 3", async () => 
   expect(out).toContain("deny   bash -c 'echo by name'");
 });
 
+test("policy explain says the verdict, the rule, the place and what to change", async () => {
+  const denied = await cli("policy", "explain", "--", "env", "-i", "sh", "-c", "ls");
+  expect(denied.code).toBe(3);
+  expect(denied.out).toContain("deny[shell]: the command starts a shell: `sh` (through `env`)\n  --> /argv/2\n");
+  expect(denied.out).toContain("allow_shell: true }, or start the program itself");
+  const asked = await cli("policy", "explain", "--as", "proposer", "--allow-shell", "--json", "--", "node", "-e", "1");
+  expect(asked.code).toBe(4);
+  expect(JSON.parse(asked.out)).toMatchObject({ verdict: "ask", findings: [{ rule: "inline-code" }] });
+  expect(await cli("policy", "explain", "--", "git", "status")).toMatchObject({ code: 0 });
+  expect((await cli("policy", "explain", "--env", "LD_PRELOAD=./x.so", "--", "ls")).code).toBe(3);
+  expect((await cli("policy", "explain", "--cwd", "../x", "--", "ls")).code).toBe(2);
+});
+
 test("the schema is JSON Schema", async () => {
   const { code, out } = await cli("schema");
   expect(code).toBe(0);

@@ -80,7 +80,7 @@ export interface Judged {
 
 /**
  * Judges the command again by the file that would really run, and the interpreters that it names. It may only tighten.
- * A script that is installed is trusted like every program there; one of the workspace is what its interpreter makes of it.
+ * A script that is installed is trusted like its neighbours; one of the workspace is what its interpreter makes of it.
  */
 export function judgeFile(files: Files, twins: Twins, judged: Judged): FileRefused | null {
   const { found, grant, index, workspace } = judged;

@@ -59,7 +59,14 @@ export function judgeCommand(command: CommandSpec, role: Role, place: string): V
   const findings: Finding[] = [];
   const argv = command.argv.map((text, at) => ({ text, at }));
   const start: Start = { cwd: command.cwd, replaces: [], appends: false, perhaps: false, through: [] };
-  const asked: Asked = { command, role, place, report: (finding) => findings.push(finding), tried: new Set() };
+  const asked: Asked = {
+    command,
+    role,
+    place,
+    report: (finding) => findings.push(finding),
+    found: new Map(),
+    tried: new Set(),
+  };
   judgeStart(argv, start, asked);
   for (const [name, value] of Object.entries(command.env)) variable(asked, name, value, `env/${name}`);
   return strictest(findings);
@@ -104,6 +111,8 @@ interface Asked {
   readonly role: Role;
   readonly place: string;
   readonly report: (finding: Finding) => void;
+  /** How many findings there are of each rule. */
+  readonly found: Map<string, number>;
   /** Arguments that were judged as a program although they may be none: once is enough. */
   readonly tried: Set<Token>;
 }
@@ -112,7 +121,7 @@ function judgeStart(argv: readonly Token[], start: Start, asked: Asked): void {
   const [program, ...rest] = argv;
   if (program === undefined) return;
   if (start.perhaps) {
-    if (asked.tried.has(program) || !/\w/.test(program.text)) return;
+    if (asked.tried.has(program) || (rest.length === 0 && !/\w/.test(program.text))) return;
     asked.tried.add(program);
   }
   const { text, at } = program;
@@ -159,7 +168,8 @@ function judgeFound(found: Found, program: Token, start: Start, asked: Asked): v
     }
     case "text": {
       const text = found.tokens.map((token) => token.text).join("\n");
-      const why = found.language === "awk" ? readAwk(text) : readSed(text, start.cwd);
+      const read = found.language === "awk" ? readAwk : readSed;
+      const why = text.length > TEXT_CHARS_MAX ? "more text than policy reads" : read(text, start.cwd);
       if (why !== null) code(asked, start, found.tokens[0]!.at, ` with ${why}`);
       return;
     }
@@ -209,6 +219,9 @@ function judgeStarted(started: Started, program: Token, start: Start, asked: Ask
   );
 }
 
+/** Of a text in awk or sed. Longer ones belong into a file. */
+const TEXT_CHARS_MAX = 32 * 1024;
+
 /** What a program's input is called, and texts that are code themselves. */
 const isInput = (text: string): boolean =>
   text === "-" ||
@@ -242,6 +255,10 @@ function outsideUnless(asked: Asked, { text, at }: Token, { cwd }: Start, what: 
   );
 }
 
+/** More findings of one rule say nothing new: the first ones decide the verdict as well. */
+const FINDINGS_MAX = 32;
+const isTold = (asked: Asked, rule: string): boolean => (asked.found.get(rule) ?? 0) >= FINDINGS_MAX;
+
 function finding(
   asked: Asked,
   rule: string,
@@ -251,6 +268,7 @@ function finding(
   message: string,
   hint: string,
 ): void {
+  asked.found.set(rule, (asked.found.get(rule) ?? 0) + 1);
   asked.report({ rule, verdict, problem: { code, message, place: { path: `${asked.place}/${place}` }, hint } });
 }
 
@@ -274,12 +292,14 @@ function release(asked: Asked, rule: string, code: ProblemCode, place: string, w
 }
 
 function shell(asked: Asked, start: Start, at: number, does = "starts a shell"): void {
+  if (isTold(asked, "shell")) return;
   const word = asked.command.argv[at];
   const what = `the command ${does}: ${quote(word ?? "")}${throughText(start, word)}`;
   release(asked, "shell", "shell-denied", `argv/${at}`, what, "start the program itself");
 }
 
 function code(asked: Asked, start: Start, at: number, more = ""): void {
+  if (isTold(asked, "inline-code")) return;
   const word = asked.command.argv[at];
   const what = `the command carries code: ${quote(word ?? "")}${more}${throughText(start, word)}`;
   const instead = "put the code into a file of the workspace and name that";
@@ -287,12 +307,14 @@ function code(asked: Asked, start: Start, at: number, more = ""): void {
 }
 
 function exec(asked: Asked, start: Start, at: number): void {
+  if (isTold(asked, "exec-option")) return;
   const word = asked.command.argv[at];
   const what = `the command has ${quote(start.through.at(-1) ?? "")} start or load something: ${quote(word ?? "")}`;
   release(asked, "exec-option", "exec-option-denied", `argv/${at}`, what, "leave it out");
 }
 
 function variable(asked: Asked, name: string, value: string, place: string): void {
+  if (isTold(asked, "env")) return;
   const why = refuseVariable(name, value);
   if (why === null) return;
   const what = `the variable ${quote(name)} ${why}`;
@@ -300,14 +322,16 @@ function variable(asked: Asked, name: string, value: string, place: string): voi
 }
 
 function hidden(asked: Asked, start: Start, at: number, why: string): void {
+  if (isTold(asked, "launcher")) return;
   const message = `it cannot be said what the command starts: ${why}${throughText(start, null)}`;
   const hint =
     "start the program itself, or use only options of its launcher that policy knows (`orchestrator policy explain` shows the verdict)";
   finding(asked, "launcher", "deny", "launcher-unknown-option", `argv/${at}`, message, hint);
 }
 
-const outside = (asked: Asked, at: number, message: string, hint: string): void =>
-  finding(asked, "path", "deny", "path-outside", `argv/${at}`, message, hint);
+function outside(asked: Asked, at: number, message: string, hint: string): void {
+  if (!isTold(asked, "path")) finding(asked, "path", "deny", "path-outside", `argv/${at}`, message, hint);
+}
 
 /** Without the last link where that is what the message names already. */
 function throughText({ through }: Start, named: string | null | undefined): string {

@@ -48,6 +48,9 @@ const TAKES_REST: Readonly<Record<OptionKind, boolean>> = {
 };
 const HARMLESS: ReadonlySet<OptionKind> = new Set(["flag", "value", "optional"]);
 
+/** Nobody joins more letters than this behind one dash. */
+const CLUSTER_MAX = 64;
+
 export const words = (text: string): string[] => text.split(" ").filter((word) => word !== "");
 
 /** Options by name, as the table writes them: `-x`, `--name`; in the grammar `long` without dashes. */
@@ -124,6 +127,7 @@ export function makeReadOption(
     }
     const uses: OptionUse[] = [];
     for (let i = 1; i < text.length; i++) {
+      if (i > CLUSTER_MAX) return null;
       const name = `-${text[i]!}`;
       const kind = known.get(name);
       if (kind === undefined) {

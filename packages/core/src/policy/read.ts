@@ -43,7 +43,7 @@ export interface Reading {
 }
 
 /** Of `anywhere`, at most so many arguments are judged as the program. */
-const STARTS_MAX = 64;
+const STARTS_MAX = 32;
 
 /** `argv` without the program's own name. `self` is that name's index, for what has no argument to point at. */
 export function read(row: Grammar, argv: readonly Token[], self: number): Reading {
@@ -66,7 +66,8 @@ export function read(row: Grammar, argv: readonly Token[], self: number): Readin
   let textGiven = false;
 
   const program = (argv: readonly Token[], perhaps = false): void => {
-    const own = tokens.slice(0, i);
+    // of many starts that are only tried, the first ones have what is the launcher's own as their arguments
+    const own = perhaps ? [] : tokens.slice(0, i);
     found.push({
       is: "program",
       started: { argv, own, cwds: [...cwds], replaces, appends: grammar.row.appends === true, perhaps },
@@ -90,7 +91,8 @@ export function read(row: Grammar, argv: readonly Token[], self: number): Readin
     }
     if (options && text === "--") {
       i++;
-      options = false;
+      // of the programs that read words by themselves, many take `--` for one of them and go on
+      options = row.grammar !== "getopt" && (row.follows ?? "operands") === "operands";
       unsure = false;
       if (row.follows === "anywhere" && i < tokens.length) {
         program(tokens.slice(i));
@@ -286,7 +288,7 @@ export function read(row: Grammar, argv: readonly Token[], self: number): Readin
         found.push({ is: "unreadable", at: all[j]!.at, why: "more arguments than policy looks through for a program" });
         return;
       }
-      program(all.slice(j), true);
+      program(all.slice(j), j !== from);
     }
   }
 }

@@ -70,7 +70,7 @@ export const archives: readonly ProgramRow[] = [
   },
   {
     names:
-      "7z 7za 7zz rar unrar arj unsquashfs mksquashfs genisoimage mkisofs xorriso squashfs-tools duplicity rdiff-backup rsnapshot dar",
+      "7z 7za 7zz rar unrar arj unsquashfs mksquashfs genisoimage mkisofs xorriso duplicity rdiff-backup rsnapshot dar",
     grammar: "long",
     options: {
       exec: "remote-schema external-filter rsh ssh-options ssh-cmd post-install exec_as_root execute execute-hook E pf",

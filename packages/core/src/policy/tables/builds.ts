@@ -123,7 +123,7 @@ export const builds: readonly ProgramRow[] = [
     names: "bazel bazelisk buck buck2 pants please-build plz",
     grammar: "words",
     options: {
-      exec: "--run_under --workspace_status_command --shell_executable --test_env_runner --python_path --host_jvm_args",
+      exec: "--run_under --workspace_status_command --shell_executable --python_path --host_jvm_args",
     },
     match: ["bazel run --run_under=ls //x", "bazel build --workspace_status_command ls //..."],
     not_match: ["bazel build //...", "bazel test //x:y --test_output=errors"],
@@ -165,7 +165,7 @@ export const builds: readonly ProgramRow[] = [
       cwd: "-d --dir --working-directory --root",
       value: "-e",
     },
-    subs: { "exec execute ex e devenv-run": anywhere },
+    subs: { "exec execute ex e": anywhere },
     match: [
       "just --shell sh x",
       "tox -x testenv.commands=ls",
@@ -321,7 +321,7 @@ export const builds: readonly ProgramRow[] = [
     ],
   },
   {
-    names: "java javac jshell-run kotlinc scalac jar javadoc jdb jlink native-image",
+    names: "java javac kotlinc scalac jar javadoc jdb jlink native-image",
     grammar: "long",
     options: { value: "cp classpath p module-path d source target release jar m" },
     texts: [
@@ -346,7 +346,7 @@ export const builds: readonly ProgramRow[] = [
     ],
   },
   {
-    names: "dotnet mono fsi fsharpi csharp csi-net nuget nim zig dart flutter v stack-run xcodebuild xcrun swiftc",
+    names: "dotnet mono fsi fsharpi csharp nuget nim zig dart flutter v xcodebuild xcrun swiftc",
     grammar: "words",
     options: { code: "--exec -e --eval: --eval" },
     texts: [{ of: "arguments", refuses: "^--eval:", finds: "code" }],
@@ -357,7 +357,7 @@ export const builds: readonly ProgramRow[] = [
   {
     ...node,
     names:
-      "mocha eslint prettier rollup webpack vite vitest stylelint cypress playwright ava tap jasmine karma babel tsup postcss parcel next nuxt storybook gulp grunt nx lerna turbo nyc-run wdio testcafe svelte-kit astro remix gatsby ng vue-cli-service tsc tsc-watch swc esbuild-cli standard xo biome oxlint commitlint release-it semantic-release",
+      "mocha eslint prettier rollup webpack vite vitest stylelint cypress playwright ava tap jasmine karma babel tsup postcss parcel next nuxt storybook gulp grunt nx lerna turbo wdio testcafe svelte-kit astro remix gatsby ng vue-cli-service tsc tsc-watch swc standard xo biome oxlint commitlint release-it semantic-release",
     match: [
       "vitest --config /tmp/x.ts",
       "rollup -c /tmp/x.js",
@@ -391,7 +391,7 @@ export const builds: readonly ProgramRow[] = [
   },
   {
     names:
-      "flake8 pylint mypy black ruff pytest py.test coverage isort bandit pyright sphinx-build mkdocs yapf autopep8 pydocstyle twine tox-run behave robot locust nose2 unittest doctest pyinstaller cython alembic celery uvicorn gunicorn hypercorn flask django-admin airflow dbt scrapy jupyter nbconvert papermill streamlit",
+      "flake8 pylint mypy black ruff pytest py.test coverage isort bandit pyright sphinx-build mkdocs yapf autopep8 pydocstyle twine behave robot locust nose2 unittest doctest pyinstaller cython alembic celery uvicorn gunicorn hypercorn flask django-admin airflow dbt scrapy jupyter nbconvert papermill streamlit",
     grammar: "getopt",
     options: { file: "--config --config-file --rcfile --settings-path --append-config", value: "-kmW" },
     texts: [

@@ -131,7 +131,7 @@ export const containers: readonly ProgramRow[] = [
         follows: "anywhere",
         subs: { "exec run": anywhere },
       },
-      "rsh ssh shell attach-shell": shell,
+      "rsh ssh shell": shell,
     },
     match: [
       "kubectl exec -it pod -- sh -c ls",
@@ -179,7 +179,7 @@ export const containers: readonly ProgramRow[] = [
         grammar: "words",
         texts: [{ options: "--command -c -C --scripts", refuses: "", finds: "shell" }],
         subs: {
-          "ssh start-iap-tunnel-ssh run-command jupyter sftp": shell,
+          "ssh run-command jupyter sftp": shell,
           "tpu-vm": { grammar: "words", subs: { ssh: shell } },
         },
       },

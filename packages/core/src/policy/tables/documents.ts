@@ -7,7 +7,7 @@ export const documents: readonly ProgramRow[] = [
       "tex etex pdftex latex pdflatex xetex xelatex luatex lualatex luahbtex platex uplatex eplain context amstex mex tectonic texi2dvi texi2pdf dvips dvipdf dvipdfm dvipdfmx arara latexrun ps2pdf epstopdf",
     grammar: "long",
     options: {
-      "exec-flag": "shell-escape enable-write18 luaonly lua luaconly shell-escape-commands",
+      "exec-flag": "shell-escape enable-write18 luaonly lua luaconly",
       value: "output-directory jobname interaction fmt",
     },
     texts: [
@@ -105,7 +105,7 @@ export const documents: readonly ProgramRow[] = [
     names: "ffmpeg ffprobe ffplay avconv mpv mplayer vlc cvlc mencoder gst-launch-1.0",
     grammar: "long",
     options: {
-      exec: "lua-intf script scripts input-commands ytdl-path script-opts input-ipc-server ao-exec filter_complex_script",
+      exec: "lua-intf script scripts input-commands ytdl-path script-opts input-ipc-server",
     },
     texts: [
       { of: "arguments", refuses: "ladspa=.*file|frei0r|lv2=|^-{1,2}(?:lua-intf|script)s?=|subfile,,,", finds: "exec" },
@@ -123,7 +123,7 @@ export const documents: readonly ProgramRow[] = [
   },
   {
     names:
-      "pandoc asciidoctor asciidoctor-pdf rst2html doxygen sphinx-quickstart highlight pygmentize a2ps zathura xpdf evince wkhtmltopdf weasyprint pdfinfo redcarpet jekyll hugo",
+      "pandoc asciidoctor asciidoctor-pdf rst2html doxygen sphinx-quickstart highlight pygmentize a2ps zathura xpdf evince wkhtmltopdf weasyprint pdfinfo redcarpet jekyll",
     grammar: "getopt",
     options: {
       exec: "-F --filter --synctex-editor-command -x --pdf-viewer --style-hook",
@@ -144,12 +144,7 @@ export const documents: readonly ProgramRow[] = [
       "pandoc -L /tmp/x.lua y",
       "pygmentize -x -l ./x.py y",
     ],
-    not_match: [
-      "pandoc -o out.pdf in.md",
-      "asciidoctor doc.adoc",
-      "pandoc --pdf-engine=xelatex -o x.pdf x.md",
-      "hugo --minify",
-    ],
+    not_match: ["pandoc -o out.pdf in.md", "asciidoctor doc.adoc", "pandoc --pdf-engine=xelatex -o x.pdf x.md"],
   },
   {
     names: "gimp gimp-console scribus",
@@ -160,12 +155,12 @@ export const documents: readonly ProgramRow[] = [
   },
   {
     names:
-      "blender inkscape libreoffice soffice lowriter localc freecad openscad krita darktable audacity maya houdini cinema4d unity godot sketchup gqview eog",
+      "blender inkscape libreoffice soffice lowriter localc freecad openscad krita darktable audacity maya unity godot gqview eog",
     grammar: "long",
     options: {
       code: "python-expr python-console expr shell actions",
       file: "python P python-text",
-      exec: "accept command-line",
+      exec: "accept",
       value: "o f F s e outdir convert-to",
       flag: "headless background version b",
     },

@@ -72,6 +72,23 @@ export const envRows: readonly EnvRow[] = [
     not_match: ["ENVIRONMENT=prod", "APP_ENV=test", "HOMEPAGE=x", "SHELLS=x"],
   },
   {
+    names: [
+      "MAKEOVERRIDES|LDAPCONF|LDAPRC|LDAPNOINIT|.*_SYMBOLIZER_PATH|VALGRIND_LIB|GDBHISTFILE|NROFF|RIPGREP_CONFIG_PATH|BAT_CONFIG_.*|ACKRC",
+      "JQ_LIBRARY_PATH|PARALLEL|PARALLEL_(?:HOME|SHELL|SSH)|QUILT_.*|MC_.*|DEBUGINFOD_URLS|VAULT_CONFIG_PATH|SPARK_(?:HOME|CONF_DIR)",
+      "HADOOP_(?:HOME|CONF_DIR)|PYSPARK_.*|UWSGI_.*|(?:CHROME|FIREFOX|CHROMIUM|GECKODRIVER|CHROMEDRIVER)_(?:BIN|PATH)|.*_BINARY|SANE_.*",
+      "CUPS_.*|ROOTSYS|ROS_PACKAGE_PATH|AMENT_PREFIX_PATH|COLCON_.*|MAXIMA_.*|SAGE_.*|ANDROID_(?:HOME|SDK_ROOT|NDK.*)",
+    ].join("|"),
+    why: "names programs, plugins or settings of one tool",
+    match: [
+      "PARALLEL_SHELL=./x",
+      "RIPGREP_CONFIG_PATH=./x",
+      "JQ_LIBRARY_PATH=./x",
+      "CHROME_BIN=./x",
+      "VALGRIND_LIB=./x",
+    ],
+    not_match: ["PARALLELISM=4", "BINARY_NAME=x", "CUDA_VISIBLE_DEVICES=0"],
+  },
+  {
     names: "NODE_OPTIONS",
     values:
       "(?:--(?:max-old-space-size|max-semi-space-size|stack-trace-limit|unhandled-rejections|dns-result-order|max-http-header-size|stack-size)=[\\w-]+|--(?:enable-source-maps|no-warnings|no-deprecation|trace-[a-z-]+|experimental-vm-modules|experimental-strip-types|throw-deprecation|pending-deprecation|preserve-symlinks|openssl-legacy-provider|expose-gc|disable-warning=\\w+)|\\s+)*",
@@ -87,7 +104,7 @@ export const envRows: readonly EnvRow[] = [
     names:
       "NODE_.*|TS_NODE.*|BABEL_.*|ELECTRON_.*|COREPACK_.*|DENO_.*|BUN_.*|TSX_.*|ESBUILD_.*|SWC_.*|NVM_.*|VOLTA_.*|FNM_.*|PHANTOMJS_.*|PUPPETEER_.*|PLAYWRIGHT_.*|CHROME_.*|SHARP_.*|NPM_TOKEN_HELPER",
     passes:
-      "NODE_ENV|NODE_DEBUG|NODE_NO_WARNINGS|NODE_DISABLE_COLORS|NODE_PENDING_DEPRECATION|NODE_TEST_.*|NODE_APP_INSTANCE|NODE_VERSION|NODE_ICU_DATA|NODE_PORT|NODE_NO_READLINE|NODE_AUTH_TOKEN|NODE_COMPILE_CACHE|NODE_NAME|NODE_CONFIG_ENV|BABEL_ENV|BABEL_DISABLE_CACHE|TS_NODE_TRANSPILE_ONLY|TS_NODE_FILES|TS_NODE_PRETTY|ELECTRON_ENABLE_LOGGING|COREPACK_ENABLE_.*|DENO_NO_.*|PUPPETEER_SKIP_.*|PLAYWRIGHT_SKIP_.*|PLAYWRIGHT_HTML_OPEN|DENO_DEPLOYMENT_ID|BUN_ENV",
+      "NODE_ENV|NODE_DEBUG|NODE_NO_WARNINGS|NODE_DISABLE_COLORS|NODE_PENDING_DEPRECATION|NODE_TEST_.*|NODE_APP_INSTANCE|NODE_VERSION|NODE_ICU_DATA|NODE_PORT|NODE_NO_READLINE|NODE_AUTH_TOKEN|NODE_COMPILE_CACHE|NODE_NAME|NODE_CONFIG_ENV|BABEL_ENV|BABEL_DISABLE_CACHE|TS_NODE_TRANSPILE_ONLY|TS_NODE_FILES|TS_NODE_PRETTY|ELECTRON_ENABLE_LOGGING|COREPACK_ENABLE_.*|DENO_NO_.*|PUPPETEER_SKIP_.*|PLAYWRIGHT_SKIP_.*|PLAYWRIGHT_(?:HTML_OPEN|BASE_URL|TEST_.*)|NODE_(?:INDEX|TOTAL|ID)|DENO_DEPLOYMENT_ID|BUN_ENV",
     why: "changes where JavaScript runtimes and their tools find code",
     match: [
       "NODE_PATH=./x",

@@ -24,6 +24,7 @@ export const files: readonly ProgramRow[] = [
       "find . -exec python3 -c 1 ;",
       "find . -okdir busybox sh ;",
       "find . -exec {} ;",
+      "find -- . -exec sh ;",
     ],
     not_match: [
       "find . -name '*.ts'",
@@ -108,7 +109,7 @@ export const files: readonly ProgramRow[] = [
     not_match: ["man ls", "man -k tar", "man 3 printf"],
   },
   {
-    names: "diff gdiff diff3 sdiff wdiff colordiff vimdiff-run icdiff difft",
+    names: "diff gdiff diff3 sdiff wdiff colordiff icdiff difft",
     grammar: "getopt",
     options: { exec: "--diff-program", value: "-UCIxXLDWF --label --exclude --unified" },
     match: ["diff3 --diff-program=./x a b c", "sdiff --diff-p ./x a b"],

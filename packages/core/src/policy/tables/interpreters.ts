@@ -11,7 +11,7 @@ const awk: Grammar = {
     text: "-e --source",
     "text-file": "-fEil --file --exec --include --load",
     value: "-Fv --field-separator --assign",
-    optional: "-WLdopD --lint --dump-variables --profile --pretty-print --debug",
+    optional: "-LdopD --lint --dump-variables --profile --pretty-print --debug",
     flag: "-bcCghIkMnNOPrsStV --csv --posix --traditional --re-interval --version --help",
   },
   texts: [{ options: "-W", refuses: "^(?:exec|e|f|file|source)", finds: "code" }],
@@ -20,7 +20,7 @@ const awk: Grammar = {
 /** Programs that carry out code: from an option, from their input, or from a file of the workspace. */
 export const interpreters: readonly ProgramRow[] = [
   {
-    names: "python pypy jython micropython circuitpython graalpy ipython bpython ptpython xonsh-python sage pythonw py",
+    names: "python pypy jython micropython circuitpython graalpy ipython bpython ptpython sage pythonw py",
     grammar: "getopt",
     follows: "script",
     bare: "code",
@@ -68,8 +68,7 @@ export const interpreters: readonly ProgramRow[] = [
     not_match: ["python3 -m cProfile -o out x.py", "python3 -m trace --count x.py"],
   },
   {
-    names:
-      "node nodejs electron ts-node tsx ts-node-esm babel-node coffee swc-node vite-node esno jiti iojs nwjs esbuild-node",
+    names: "node nodejs electron ts-node tsx ts-node-esm babel-node coffee swc-node vite-node esno jiti iojs nwjs",
     grammar: "getopt",
     follows: "script",
     bare: "code",
@@ -199,10 +198,20 @@ export const interpreters: readonly ProgramRow[] = [
       cwd: "-C",
       file: "-r --require",
       value: "-IE --encoding --external-encoding --internal-encoding --enable --disable --backtrace-limit",
-      optional: "-FKTWXixV",
-      flag: "-0123456789acdhlnpsSuUvwy --version --help --yjit --jit --verbose --copyright --noecho --simple-prompt",
+      optional: "-FXix:",
+      flag: "-0123456789acdhKlnpsSTuUvWwy --version --help --yjit --jit --verbose --copyright --noecho --simple-prompt",
     },
-    match: ["ruby -e 1", "ruby -ne print", "ruby -rjson -e 1", "ruby -W0 -e 1", "ruby -", "irb", "ruby -I lib -e 1"],
+    match: [
+      "ruby -e 1",
+      "ruby -ne print",
+      "ruby -rjson -e 1",
+      "ruby -W0 -e 1",
+      "ruby -W0e 1",
+      "ruby -Kue 1",
+      "ruby -",
+      "irb",
+      "ruby -I lib -e 1",
+    ],
     not_match: [
       "ruby script.rb",
       "ruby -c script.rb",
@@ -289,26 +298,34 @@ export const interpreters: readonly ProgramRow[] = [
     not_match: ["Rscript x.R -e y", "R CMD build .", "R --version", "R CMD check pkg"],
   },
   {
+    names: "guile gosh gjs seed wolframscript wolfram matlab magma gap tclsh wish hy picolisp falcon",
+    grammar: "long",
+    bare: "code",
+    options: { code: "c code e eval r batch", file: "l load f file" },
+    texts: [{ of: "operands", refuses: "^-$|^/dev/(?:stdin|fd/)", finds: "code" }],
+    match: ["guile -c '(system \"x\")'", "guile -q -c x", "matlab -batch 'x'", "gjs -c x"],
+    not_match: ["guile script.scm", "tclsh x.tcl"],
+  },
+  {
     // What these options take is code; what an operand names is a file of it.
     names: [
-      "julia octave octave-cli matlab scilab maxima gp racket mzscheme gosh scheme csi chicken guile gst sbcl clisp ecl ccl",
+      "julia octave octave-cli scilab maxima gp racket mzscheme scheme csi chicken gst sbcl clisp ecl ccl",
       "abcl lisp alisp clasp clojure clj bb lein planck lumo erl iex elixir werl escript swipl gprolog",
-      "yap scala amm kotlin groovy groovysh jshell jrunscript jjs bsh ghci ghc runghc runhaskell ocaml utop swift crystal nimscript",
-      "gjs seed qjs quickjs d8 js rhino mujs osascript tclsh wish jimsh slsh gnuplot pike io picolisp janet fennel",
-      "hy wolframscript wolfram math magma gap sage-python gdl idl root cling pry-byebug psysh scriptcs zx falcon duktape",
+      "yap scala amm kotlin groovy groovysh jshell jrunscript jjs bsh ghci ghc runghc runhaskell ocaml utop swift crystal",
+      "qjs quickjs d8 js rhino mujs osascript jimsh slsh gnuplot pike io janet fennel",
+      "gdl idl root cling psysh scriptcs zx duktape",
     ].join(" "),
     grammar: "long",
     bare: "code",
     options: {
-      code: "e E eval print c code exec execute p x ex b r run batch-string query-goal g goal pe expr command rpc-eval cmd pp funcall",
+      code: "e E eval print exec execute x ex batch-string query-goal g goal pe expr rpc-eval pp",
       file: "l load L file script S source",
-      value: "I i o q core image project threads Q cp classpath M X A T",
+      value: "core image project threads cp classpath",
     },
     texts: [{ of: "operands", refuses: "^-$|^/dev/(?:stdin|fd/)", finds: "code" }],
     match: [
       "julia -e 1",
       "octave --eval 1",
-      "guile -c '(system \"x\")'",
       "sbcl --eval 1",
       "erl -noshell -eval x -s init stop",
       "elixir --eval 1",
@@ -321,7 +338,6 @@ export const interpreters: readonly ProgramRow[] = [
     ],
     not_match: [
       "julia script.jl",
-      "guile script.scm",
       "sbcl --script test.lisp",
       "groovy script.groovy",
       "elixir script.exs",
@@ -438,7 +454,7 @@ export const interpreters: readonly ProgramRow[] = [
     names:
       "vi vim nvim view rvim rview vimdiff gvim ex elvis vile jvim neovim vim.basic vim.tiny vim.nox vim.gtk3 nvi vimx red ed mcedit micro kak helix",
     grammar: "getopt",
-    options: { code: "-cSw --cmd --remote-send --remote-expr", file: "-uUs" },
+    options: { code: "-cSw --cmd --remote-send --remote-expr", file: "-uU" },
     texts: [{ of: "arguments", refuses: "^\\+", finds: "code" }],
     match: ["vi -c ':!ls'", "vim -es +':!ls' +q", "vim --cmd x y", "ex -c '!ls' x", "nvim -c ':terminal'"],
     not_match: ["vim --version", "view x.txt"],
@@ -466,7 +482,7 @@ export const interpreters: readonly ProgramRow[] = [
     grammar: "long",
     options: {
       file: "x command s source S source-before-file init-command ix",
-      value: "p pid c core f file n",
+      value: "p pid c core file",
       flag: "batch b args quiet q",
     },
     texts: [

@@ -70,11 +70,11 @@ export const managers: readonly ProgramRow[] = [
     ],
   },
   {
-    names: "pnpm yarn yarnpkg ni nx-exec",
+    names: "pnpm yarn yarnpkg ni",
     grammar: "getopt",
     inherit: true,
     options: {
-      exec: "--script-shell --shell-emulator-path --node-options --use-yarnrc",
+      exec: "--script-shell --node-options",
       shell: "-c --shell-mode",
       cwd: "-C --dir --cwd",
       value: "-F --filter",
@@ -223,7 +223,7 @@ export const managers: readonly ProgramRow[] = [
     not_match: ["wp plugin list", "drush cr", "wp eval-file x.php"],
   },
   {
-    names: "brew snap flatpak composer cpan cpanm cpm luarocks nimble shards hex mix rebar3 lein-exec phive box",
+    names: "brew snap flatpak composer cpan cpanm cpm luarocks nimble shards hex mix rebar3 phive box",
     grammar: "words",
     inherit: true,
     options: { exec: "--edit --editor", shell: "--shell", program: "--command" },
@@ -313,10 +313,9 @@ export const managers: readonly ProgramRow[] = [
     names: "terraform tofu terragrunt packer pulumi helm kustomize helmfile",
     grammar: "words",
     options: {
-      exec: "--post-renderer -post-renderer --terragrunt-auth-provider-cmd --auth-provider-cmd --exec --alpha-plugins",
+      exec: "--post-renderer -post-renderer --terragrunt-auth-provider-cmd --auth-provider-cmd --exec",
       file: "--terragrunt-tfpath --tf-path -plugin-dir --terragrunt-config --config",
       value: "-var -chdir -f --values",
-      rest: "--",
     },
     subs: { "run-cmd exec": { grammar: "words", follows: "anywhere" } },
     match: [

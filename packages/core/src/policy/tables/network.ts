@@ -100,14 +100,32 @@ export const network: readonly ProgramRow[] = [
     not_match: ["lftp -f sync.lftp"],
   },
   {
-    names: "curl wget wget2 aria2c axel lynx links w3m",
+    names: "curl curlie",
     grammar: "getopt",
     options: {
-      exec: "--use-askpass --use-ask-pass --engine",
-      file: "-K --config --conf-path",
+      exec: "--engine",
+      file: "-K --config",
       value:
-        "-oOdHXuAbBDFQtUPTCiq --output --data --header --request --user --output-document --directory-prefix --gid --dir --out",
-      flag: "-fsSLkIvgGjlrNpxy --continue --continue=true --compressed --no-clobber --create-dirs",
+        "-AbcCdDeEFhHmoPQrtTuUwxXyYz --output --data --header --request --user --cookie --cookie-jar --referer --cert --form",
+      flag: "-0123469aBfgGiIjJklLMnNOpqRsSvV",
+    },
+    match: ["curl -K - x", "curl -sK /tmp/x y", "curl --engine ./x y", "curl --conf /tmp/x y"],
+    not_match: [
+      "curl -fsSL -o x https://example.com/x",
+      "curl -c jar -b jar https://example.com",
+      "curl -e https://example.com https://example.com",
+      "curl --continue-at - -O https://example.com/x",
+      "curl -X POST -d a=b https://example.com",
+    ],
+  },
+  {
+    names: "wget wget2 aria2c axel lynx links w3m",
+    grammar: "getopt",
+    options: {
+      exec: "--use-askpass --use-ask-pass",
+      file: "--config --conf-path",
+      value: "-aoOUPADIXQtTwlB --output-document --directory-prefix --gid --dir --out --header --post-data",
+      flag: "-46bcdEFhHkKLmnNpqrSvVx --continue --no-clobber",
     },
     texts: [
       { options: "-e --execute", refuses: "askpass|^\\s*[^=\\s]*$|!|\\bshell\\b|\\bsystem\\b", finds: "exec" },
@@ -120,18 +138,14 @@ export const network: readonly ProgramRow[] = [
       "wget --execute=use_askpass=./x y",
       "aria2c --on-download-complete=./x y",
       "aria2c --on-download-error ./x y",
-      "curl -K - x",
+      "wget -qe use_askpass=./x y",
     ],
     not_match: [
       "wget -q https://example.com/a.tgz",
       "wget -O out.tgz https://example.com/a.tgz",
-      "curl -fsSL -o x https://example.com/x",
-      "curl -c jar -b jar https://example.com",
       "wget -c https://example.com/x",
-      "curl --continue-at - -O https://example.com/x",
       "wget -e robots=off https://example.com",
       "aria2c https://example.com/x",
-      "curl -X POST -d a=b https://example.com",
     ],
   },
   {
@@ -162,7 +176,7 @@ export const network: readonly ProgramRow[] = [
   {
     names: "tcpdump",
     grammar: "getopt",
-    options: { exec: "-z", value: "-wrisGWCcFTyVEBjmMQDZ" },
+    options: { exec: "-z", value: "-wrisGWCcFTyVEBjmMQZ" },
     match: ["tcpdump -z ls -G 1 -w x", "tcpdump -lnzls -w x"],
     not_match: ["tcpdump -i lo -w x -c 1"],
   },
@@ -170,7 +184,7 @@ export const network: readonly ProgramRow[] = [
     names:
       "tshark wireshark dumpcap sysdig csysdig nmap masscan ettercap bettercap mitmproxy mitmdump zeek snort suricata",
     grammar: "getopt",
-    options: { exec: "-s --scripts", "exec-flag": "--interactive", value: "-irwfYTeocnpA", code: "--eval" },
+    options: { exec: "-s --scripts", "exec-flag": "--interactive", value: "-iwYe", code: "--eval" },
     texts: [
       { options: "-X", refuses: "lua", finds: "exec" },
       { options: "--script", refuses: "/", finds: "exec" },
@@ -258,9 +272,9 @@ export const network: readonly ProgramRow[] = [
     grammar: "getopt",
     options: {
       exec: "--exec --exec-before-download --exec-after --downloader --external-downloader --netrc-cmd --use-postprocessor --postprocessor-args --ppa --alias --player -p --player-args",
-      file: "--config-location --config-locations --plugin-dirs --ffmpeg-location --load-info-json --config -c",
+      file: "--config-location --config-locations --plugin-dirs --ffmpeg-location --load-info-json --config",
       value: "-fo --format --output",
-      flag: "-x --extract-audio --external-downloader-args-none",
+      flag: "-x --extract-audio",
     },
     match: [
       "yt-dlp --exec ls x",
@@ -277,7 +291,7 @@ export const network: readonly ProgramRow[] = [
     names: "certbot certbot-auto letsencrypt acme.sh dehydrated lego",
     grammar: "getopt",
     options: {
-      exec: "-k --hook --pre-hook --post-hook --deploy-hook --renew-hook --manual-auth-hook --manual-cleanup-hook --reloadcmd --run-hook --installer-cmd --authenticator-cmd --notify-hook --challenge-hook",
+      exec: "-k --hook --pre-hook --post-hook --deploy-hook --renew-hook --manual-auth-hook --manual-cleanup-hook --reloadcmd --run-hook --notify-hook --challenge-hook",
       value: "-dm --domain --email",
     },
     match: [
@@ -292,7 +306,7 @@ export const network: readonly ProgramRow[] = [
     names: "openssl gpg gpg2 gpgsm pkcs11-tool p11tool",
     grammar: "long",
     options: {
-      exec: "engine agent-program dirmngr-program keyserver-program pinentry-program photo-viewer exec-path gpg-agent-info module load",
+      exec: "engine agent-program dirmngr-program keyserver-program pinentry-program photo-viewer exec-path module load",
       file: "config options",
       value: "in out key cert passin passout u r o provider",
     },

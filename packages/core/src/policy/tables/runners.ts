@@ -78,7 +78,7 @@ export const runners: readonly ProgramRow[] = [
   {
     names: "uv",
     grammar: "getopt",
-    options: { exec: "--python-fetch", cwd: "--directory --project" },
+    options: { cwd: "--directory --project" },
     subs: { run: anywhere, "tool x": { grammar: "getopt", subs: { run: anywhere } }, pip: { grammar: "getopt" } },
     match: ["uv run sh -c ls", "uv run python -c 1", "uv tool run bash", "uv run --with x sh"],
     not_match: ["uv sync", "uv run pytest -q", "uv pip install x", "uv run script.py"],
@@ -132,7 +132,7 @@ export const runners: readonly ProgramRow[] = [
     ],
     inherit: true,
     subs: {
-      "exec x run-with shell environment activate devenv watch lock elect ssh run": {
+      "exec x shell environment activate devenv watch lock elect ssh run": {
         ...anywhere,
         texts: [
           {

@@ -31,7 +31,7 @@ export const shells: readonly ShellRow[] = [
   },
   {
     does: "hands its text to a shell",
-    names: "script scriptlive sg newgrp . source eval : shopt dotsh tasksh git-shell smrsh",
+    names: "script scriptlive sg newgrp . source eval : shopt tasksh git-shell smrsh",
     match: ["script -c ls out", "script out", ". ./script.sh", "sg group ls"],
     not_match: ["scripts/build", "./script.py", "sum file", "sgdisk -p x"],
   },
@@ -55,8 +55,8 @@ export const shells: readonly ShellRow[] = [
     does: "starts something that runs later, elsewhere, or out of sight of its exec",
     names: [
       "at batch crontab anacron systemd-run start-stop-daemon daemonize run-parts runsv runsvdir svscan supervise",
-      "supervisord pm2 forever monit inetd xinetd telinit openvt agetty getty login mingetty xdg-autostart incrontab",
-      "fcron fcrontab schtasks ssh-agent-filter openrc-run s6-svscan runit tini-static",
+      "supervisord pm2 forever monit inetd xinetd telinit openvt agetty getty login mingetty incrontab",
+      "fcron fcrontab schtasks openrc-run s6-svscan runit",
     ].join(" "),
     match: ["at now", "at -f job.txt now", "batch", "crontab -", "systemd-run ls", "openvt -- ls", "run-parts dir"],
     not_match: ["attr -l x", "batcat file", "crontab.py", "atomic-tool"],
@@ -73,14 +73,14 @@ export const shells: readonly ShellRow[] = [
   },
   {
     does: "carries out what the other side sends, or gives it a shell",
-    names: "telnetd rlogin rsh rexec remsh sshd dropbear dbclient pdsh pssh dsh clush mussh cssh pssh-ssh parallel-ssh",
+    names: "telnetd rlogin rsh rexec remsh sshd dropbear dbclient pdsh pssh dsh clush mussh cssh parallel-ssh",
     match: ["pdsh -w x ls", "rsh host ls", "pssh -H x ls"],
     not_match: ["rshell.py", "dshow"],
   },
   {
     does: "starts programs by other names of Windows",
     names: [
-      "forfiles wmic rundll32 regsvr32 installutil pcalua scriptrunner msiexec bash.exe",
+      "forfiles wmic rundll32 regsvr32 installutil pcalua scriptrunner msiexec",
       "syncappvpublishingserver odbcconf regasm regsvcs presentationhost infdefaultinstall psexec winrs explorer.exe control.exe hh.exe",
     ].join(" "),
     match: ["forfiles.exe /c calc", "rundll32.exe x.dll,Start", "wmic.exe process call create calc"],

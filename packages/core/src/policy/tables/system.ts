@@ -17,7 +17,7 @@ export const system: readonly ProgramRow[] = [
     not_match: ["perf stat -e cycles ./app", "perf report", "perf script -i x"],
   },
   {
-    names: "bpftrace stap dtrace bcc-run lttng uftrace",
+    names: "bpftrace stap dtrace lttng uftrace",
     grammar: "getopt",
     options: { code: "-en", exec: "-c --cmd", value: "-opImD" },
     match: ["bpftrace -e 'BEGIN {system(\"x\")}'", "bpftrace -c ls x.bt", "stap -e 'probe begin {}'", "dtrace -n x"],
@@ -116,7 +116,7 @@ export const system: readonly ProgramRow[] = [
     not_match: ["code --version"],
   },
   {
-    names: "msfconsole msfvenom sqlmap wpscan hydra john hashcat volatility vol metasploit",
+    names: "msfconsole msfvenom sqlmap wpscan hydra john hashcat volatility vol",
     grammar: "getopt",
     options: {
       code: "-x --eval --execute-command",
@@ -128,7 +128,7 @@ export const system: readonly ProgramRow[] = [
   },
   {
     names:
-      "crash debugfs dmsetup gcore scanmem jtag ksshell minicom picocom cu tip kermit screenkey telnet ftp tftp ncftp smbclient rpcclient rlogin-client",
+      "crash debugfs dmsetup gcore scanmem jtag ksshell minicom picocom cu tip kermit screenkey telnet ftp tftp ncftp smbclient rpcclient",
     grammar: "getopt",
     options: { file: "-if --input" },
     texts: [

@@ -100,7 +100,7 @@ export const versions: readonly ProgramRow[] = [
         subs: { foreach: { grammar: "getopt", follows: "shell", options: { flag: "--recursive -q --quiet" } } },
         texts: [{ of: "operands", refuses: TRANSPORTS, finds: "exec" }],
       },
-      "filter-branch remote-ext remote-fd shell daemon-shell": { grammar: "getopt", follows: "shell" },
+      "filter-branch remote-ext remote-fd shell": { grammar: "getopt", follows: "shell" },
       "filter-repo": {
         grammar: "getopt",
         texts: [{ of: "arguments", refuses: "^--[a-z-]*callback", finds: "code" }],
@@ -211,7 +211,7 @@ export const versions: readonly ProgramRow[] = [
       { of: "operands", refuses: "^ssh://-|^ext::", finds: "exec" },
     ],
     subs: {
-      "clone pull push incoming in outgoing out identify id update-from": {
+      "clone pull push incoming in outgoing out identify id": {
         grammar: "getopt",
         options: { exec: "-e --ssh --remotecmd" },
       },
