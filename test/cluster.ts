@@ -11,8 +11,14 @@ const bin = (name: "daemon" | "agent"): string => join(root, "packages", name, "
 /** The command, as a program. */
 export const cliBin = join(root, "packages/cli/bin/orchestrator.js");
 
-/** Appends to the workspace's `evidence` when it begins and when it ends. It is a shell script, so it says so. */
-export const mark = { argv: ["./mark"], allow_shell: true };
+/** A command that is a shell script of the workspace, and says so. */
+export const script = (name: string, ...args: readonly string[]) => ({
+  argv: [`./${name}`, ...args],
+  allow_shell: true,
+});
+
+/** Appends to the workspace's `evidence` when it begins and when it ends. */
+export const mark = script("mark");
 
 /** A real daemon and real agents on a state directory of their own, to be killed and started again. */
 export class Cluster {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { Cluster, until } from "./cluster.ts";
+import { Cluster, script, until } from "./cluster.ts";
 
 let cluster: Cluster;
 afterEach(async () => {
@@ -18,7 +18,7 @@ test("an agent that is told to end while a claim of it is parked takes no job wi
   chmodSync(wait, 0o755);
   await cluster.startDaemon();
   cluster.startAgent(0, ["--slots", "2"]);
-  const stages = { a: { exec: [["./wait"]] }, b: { requires: ["a"], effects: "once", exec: [["true"]] } };
+  const stages = { a: { exec: [script("wait")] }, b: { requires: ["a"], effects: "once", exec: [["true"]] } };
   const body = { workflow: { name: "w", stages }, workspace: cluster.workspace };
   const { run_id } = await cluster.call<{ run_id: string }>("POST", "/v1/runs", body);
   const statuses = async (): Promise<string> => (await cluster.show(run_id)).stages.map(({ status }) => status).join();

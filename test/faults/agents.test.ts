@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { until } from "../cluster.ts";
+import { script, until } from "../cluster.ts";
 import { Site } from "./site.ts";
 
 let site: Site;
@@ -15,7 +15,7 @@ test("an agent that was stopped for longer than its lease: another one does the 
   site.startAgent(0, ["--slots", "1"]);
   // the first exec ends while its agent is asleep
   site.program("once", "[ -e again ] && exit 0\ntouch again\nsleep 1\necho late");
-  const run_id = await site.submit({ a: { exec: [["./once"]] } });
+  const run_id = await site.submit({ a: { exec: [script("once")] } });
   const first = await site.running(run_id, "a");
   await until("the command runs", async () => (site.evidenceOf("again") ? true : undefined));
   site.agents[0]!.kill("SIGSTOP");

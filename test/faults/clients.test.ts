@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { script } from "../cluster.ts";
 import { Site } from "./site.ts";
 
 let site: Site;
@@ -73,7 +74,7 @@ test("a watcher that does not read holds up neither the run nor another watcher,
   writeFileSync(join(site.workspace, "fill"), `v=${"x".repeat(60_000)}\n`);
   site.program("emit", 'cat fill >> "$ORCHESTRATOR_OUTPUT"');
   site.startAgent(0, ["--slots", "4"]);
-  const stages = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`s${i}`, { exec: [["./emit"]] }]));
+  const stages = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`s${i}`, { exec: [script("emit")] }]));
   const run_id = await site.submit(stages);
   const asleep = await open(head("GET", `/v1/runs/${run_id}/events`, "connection: close\r\n"));
   asleep.pause();

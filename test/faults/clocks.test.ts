@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { mark, until } from "../cluster.ts";
+import { mark, script, until } from "../cluster.ts";
 import { Site } from "./site.ts";
 
 const DAY_MS = 86_400_000;
@@ -32,7 +32,7 @@ test("the wall clocks of daemon and agent step a day ahead and two days back: no
   site.program("flaky", "[ -e tried ] && exit 0\ntouch tried\nexit 1");
   const run_id = await site.submit({
     long: { exec: [["sleep", "2"]] },
-    flaky: { retry: { attempts_max: 2, backoff: "500ms" }, exec: [["./flaky"]] },
+    flaky: { retry: { attempts_max: 2, backoff: "500ms" }, exec: [script("flaky")] },
   });
   await site.running(run_id, "long");
   for (let step = 0; step < 2; step++) {

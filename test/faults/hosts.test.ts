@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunView } from "orchestrator-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { until } from "../cluster.ts";
+import { script, until } from "../cluster.ts";
 import { IS_ROOT, run, Site } from "./site.ts";
 
 /**
@@ -75,7 +75,7 @@ describe.skipIf(!mayHaveNetworks())("daemon and agent on two hosts (needs root: 
         `[ -e ${name}-began ] && exit 0\ntouch ${name}-began\nexec sleep ${name === "short" ? 1 : 60}`,
       );
     }
-    const stages = { short: { exec: [["./short"]] }, long: { requires: ["short"], exec: [["./long"]] } };
+    const stages = { short: { exec: [script("short")] }, long: { requires: ["short"], exec: [script("long")] } };
     writeFileSync(join(site.workspace, "w.yaml"), JSON.stringify({ name: "w", stages }));
     const submitted = await site.cliThrough(on("daemon"), "run", "w.yaml", "--detach", "--quiet");
     const run_id = /[0-9A-Z]{26}/.exec(submitted.said)![0];

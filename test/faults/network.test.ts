@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Manifest } from "orchestrator-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { mark, until } from "../cluster.ts";
+import { mark, script, until } from "../cluster.ts";
 import { Proxy } from "./proxy.ts";
 import { Site } from "./site.ts";
 
@@ -49,7 +49,7 @@ test("a connection that is open and carries nothing, for longer than the lease: 
   const network = await startBehindProxy(1_500);
   // only the first exec takes its time
   site.program("once", "[ -e again ] && exit 0\ntouch again\nexec sleep 60");
-  const run_id = await site.submit({ a: { exec: [["./once"]] } });
+  const run_id = await site.submit({ a: { exec: [script("once")] } });
   const first = await site.running(run_id, "a");
   await until("the command runs", async () => (site.evidenceOf("again") ? true : undefined));
   network.hold();

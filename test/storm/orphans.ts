@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { Cluster, until } from "../cluster.ts";
+import { Cluster, script, until } from "../cluster.ts";
 import { livingExecs } from "./evidence.ts";
 
 /** I7 on real processes without a keeper: what is left of a killed agent's commands, and who ends it. */
@@ -25,7 +25,9 @@ export async function measureOrphans(): Promise<Orphans> {
     await cluster.startDaemon(["--lease-ms", String(LEASE_MS)]);
     const flags = ["--slots", String(COMMANDS), "--grace", `${GRACE_MS}ms`, "--keeper", "none"];
     cluster.startAgent(0, flags);
-    const stages = Object.fromEntries(Array.from({ length: COMMANDS }, (_, i) => [`s${i}`, { exec: [["./long"]] }]));
+    const stages = Object.fromEntries(
+      Array.from({ length: COMMANDS }, (_, i) => [`s${i}`, { exec: [script("long")] }]),
+    );
     const body = { workflow: { name: "orphans", stages }, workspace: cluster.workspace };
     const { run_id } = await cluster.call<{ run_id: string }>("POST", "/v1/runs", body);
     const living = (): number => livingExecs(cluster.workspace).size;

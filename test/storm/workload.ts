@@ -1,4 +1,5 @@
 import type { Decision } from "orchestrator-core";
+import { script } from "../cluster.ts";
 import type { Dice } from "./random.ts";
 
 /** A run to submit, what its client does with it, and how it may end. */
@@ -49,7 +50,7 @@ function seconds(dice: Dice): number {
 const stage = (dice: Dice, requires: readonly string[], more: object = {}, mode = "ok"): Stage => ({
   requires,
   leases_lost_max: 100,
-  exec: [["./work", String(seconds(dice)), mode]],
+  exec: [script("work", String(seconds(dice)), mode)],
   ...more,
 });
 
