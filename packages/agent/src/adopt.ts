@@ -6,7 +6,7 @@ import { markOf } from "./exec/environment.ts";
 import { scratchDirectory } from "./exec/scratch.ts";
 import { heldFiles, type HeldFiles, type HeldRecord } from "./held.ts";
 import { agentsDirectory, type Identity, tryTake } from "./identity.ts";
-import type { Link } from "./link.ts";
+import { backoff, type Link, pause } from "./link.ts";
 import { errorText, type Log } from "./log.ts";
 import { times } from "./options.ts";
 import type { Ending, Ports } from "./ports.ts";
@@ -23,22 +23,47 @@ export interface Adoption {
   readonly state: string;
   readonly self: Identity;
   readonly grace: () => number;
+  /** This agent has ended. */
+  readonly gone: () => boolean;
   /** Our token speaks for us alone: what others left is theirs to report. */
   readonly alone?: boolean;
 }
 
-/** Resolves when all left-overs are ended and sealed. Their reports go out beside other work, until answered. */
+/**
+ * Resolves when our own left-overs are ended and sealed, however often the disk must be asked for them: nothing of ours
+ * may begin beside them. Others' that cannot be read now are left to their next start. Reports go out beside other work,
+ * until answered. Never rejects.
+ */
 export async function adoptLeftOvers(adoption: Adoption): Promise<void> {
-  const { ports, state, self } = adoption;
-  const names = adoption.alone === true ? [] : ports.files.list(agentsDirectory(state));
-  const others = names.filter((agent_id) => agent_id !== self.agent_id);
+  await Promise.all([adoptOwn(adoption), adoptOthers(adoption)]);
+}
+
+async function adoptOwn(adoption: Adoption): Promise<void> {
+  const { clock, random } = adoption.ports;
+  for (let tries = 0; !adoption.gone(); tries++) {
+    try {
+      return await adopt(adoption, adoption.self, () => undefined);
+    } catch (error) {
+      adoption.log.error("adoption_failed", { agent_id: adoption.self.agent_id, message: errorText(error) });
+      await pause(clock, backoff(tries, random));
+    }
+  }
+}
+
+async function adoptOthers(adoption: Adoption): Promise<void> {
+  const { ports, state, self, log } = adoption;
   const adoptOther = async (agent_id: string): Promise<void> => {
     // an agent that left nothing needs no adoption, and a live one gets none
     if (ports.files.list(join(agentsDirectory(state), agent_id, "held")).length === 0) return;
     const identity = tryTake(ports, state, agent_id, "heir");
     if (identity !== null) await adopt(adoption, identity, identity.release);
   };
-  await Promise.all([adopt(adoption, self, () => undefined), ...others.map(adoptOther)]);
+  try {
+    const names = adoption.alone === true ? [] : ports.files.list(agentsDirectory(state));
+    await Promise.all(names.filter((agent_id) => agent_id !== self.agent_id).map(adoptOther));
+  } catch (error) {
+    log.error("adoption_failed", { message: errorText(error) });
+  }
 }
 
 async function adopt(adoption: Adoption, identity: Identity, done: () => void): Promise<void> {

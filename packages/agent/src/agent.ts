@@ -126,12 +126,19 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
   const { labels, slots: count } = options;
   const { pid } = processes.self;
   log.info("agent_started", { version, slots: count, pid, labels, supervisor: processes.supervisor });
-  void adoptLeftOvers({ ports, log, link, state: options.state, self, grace, alone: options.token_file !== undefined })
-    .catch((error: unknown) => log.error("adoption_failed", { message: errorText(error) }))
-    .then(() => {
-      adopted = true;
-      changed();
-    });
+  void adoptLeftOvers({
+    ports,
+    log,
+    link,
+    state: options.state,
+    self,
+    grace,
+    gone: () => mode === "stopped",
+    alone: options.token_file !== undefined,
+  }).then(() => {
+    adopted = true;
+    changed();
+  });
 
   return {
     agent_id,

@@ -59,6 +59,40 @@ test("a bundle that a full disk did not let us seal is sealed by the next start 
   expect(existsSync(join(`${readBundle(place.state, grant!).path}.incomplete`, "incomplete.json"))).toBe(true);
 });
 
+test("left-overs that a failing disk hides from a start are settled before anything new begins (seed 3001074)", async () => {
+  const place = makePlace();
+  const daemon = scriptDaemon(place.workspace);
+  const full = ({ files }: Ports): Partial<Ports> => ({
+    files: {
+      ...files,
+      openNew(path, mode) {
+        if (path.endsWith(".json")) throw failure("ENOSPC");
+        return files.openNew(path, mode);
+      },
+    },
+  });
+  const first = stage({ place, daemon, ports: full, options: { agent_id: "first" } });
+  const [grant] = daemon.queue({});
+  await daemon.until(() => daemon.reportOf(grant!.exec_id) !== undefined);
+  first.agent.stop();
+  await first.agent.ended;
+  let failures = 0;
+  const failing = ({ files }: Ports): Partial<Ports> => ({
+    files: {
+      ...files,
+      list(path) {
+        if (path.endsWith("/held") && failures++ === 0) throw failure("EIO");
+        return files.list(path);
+      },
+    },
+  });
+  const [next] = daemon.queue({});
+  stage({ place, daemon, ports: failing, options: { agent_id: "first" } });
+  await daemon.until(() => daemon.reportOf(next!.exec_id) !== undefined);
+  expect(failures).toBeGreaterThan(1);
+  expect(existsSync(join(`${readBundle(place.state, grant!).path}.incomplete`, "incomplete.json"))).toBe(true);
+});
+
 test("a bundle that failed after its rename, and could not be marked, is marked by the next start (seed 861)", async () => {
   const place = makePlace();
   const daemon = scriptDaemon(place.workspace);
