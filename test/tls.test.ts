@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Cluster, cliBin, layered, until } from "./cluster.ts";
+import { Cluster, cliBin, layered, mark, until } from "./cluster.ts";
 
 /** A daemon that speaks TLS, as it would for other machines, and those who reach it from there. */
 const tls = (name: string): string => join(import.meta.dirname, "tls", name);
@@ -50,8 +50,7 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-const writeWorkflow = (): void =>
-  writeFileSync(join(site.workspace, "w.yaml"), JSON.stringify(layered(1, 2, 0, ["./mark"])));
+const writeWorkflow = (): void => writeFileSync(join(site.workspace, "w.yaml"), JSON.stringify(layered(1, 2, 0, mark)));
 
 test("commands and agents of the state directory trust exactly its certificate, and need to be told nothing", async () => {
   expect(new URL(site.url).protocol).toBe("https:");

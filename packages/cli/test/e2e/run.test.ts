@@ -162,7 +162,10 @@ test("a second Ctrl-C does not wait for a command that will not end, and leaves 
 test("logs -f beside a run that owns the daemon prints everything and ends well with it", async () => {
   await withState(async (state) => {
     const lines = "let n = 0; setInterval(() => { console.log(`line ${++n}`); if (n === 40) process.exit(); }, 50)";
-    const running = start(state, ["run", workflow(state, { talk: { exec: [["node", "-e", lines]] } })]);
+    const running = start(state, [
+      "run",
+      workflow(state, { talk: { exec: [{ argv: ["node", "-e", lines], allow_shell: true }] } }),
+    ]);
     await running.says(/talk +running/);
     const followers = [1, 2, 3].map(() => start(state, ["logs", "latest", "-f"]));
     expect((await running.ended).code).toBe(0);
