@@ -73,9 +73,8 @@ test("a bundle that was published and never answered for is reported as it stand
 test("a job that a killed agent had fetched ahead is handed back", async () => {
   const place = makePlace();
   const daemon = scriptDaemon(place.workspace);
+  daemon.beyond = 1;
   const agent = spawnAgent(place, ["--daemon", await serve(daemon), "--slots", "1", "--agent-id", "first"]);
-  // short stages first, so that it fetches ahead
-  daemon.queue(...Array.from({ length: 12 }, (): Job => ({})));
   const [long, next] = daemon.queue({ exec: { commands: [command(["sleep", "60"])] } }, {});
   await daemon.until(() => heldBy(place.state, "first").includes(next!.exec_id));
   agent.child.kill("SIGKILL");

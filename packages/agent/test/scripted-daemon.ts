@@ -28,6 +28,8 @@ export interface ScriptedDaemon {
   /** Exec_ids that heartbeats are told to end. */
   readonly cancel: Set<string>;
   readonly lost: Set<string>;
+  /** Jobs beyond those asked for, as if the agent's stages had been short until now. Default: 0. */
+  beyond: number;
   /** What outcome a completion gets. Default: accepted. */
   refuse: (completion: Completion) => { readonly code: string; readonly message: string } | null;
   /** Jobs that an accepted completion makes runnable, granted in the same answer where it claims. */
@@ -141,7 +143,7 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
     switch (name) {
       case "claim": {
         const { jobs_max, wait_ms } = body as ClaimBody;
-        const ready = () => (waiting.length > 0 ? { jobs: grantUpTo(jobs_max) } : null);
+        const ready = () => (waiting.length > 0 ? { jobs: grantUpTo(jobs_max + daemon.beyond) } : null);
         return parkUntil(wait_ms, ready, () => ({ jobs: [] }));
       }
       case "heartbeat": {
@@ -164,6 +166,7 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
     lost: new Set(),
     refuse: () => null,
     next: () => [],
+    beyond: 0,
     fate: () => "answer",
     async transport(request: HttpRequest): Promise<HttpReply> {
       const name = nameOf(request.path);

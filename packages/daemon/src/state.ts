@@ -8,9 +8,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AGENT_ID_PATTERN, isRole, type Role, roles } from "orchestrator-core";
 
 /**
@@ -40,12 +41,23 @@ const DAEMON_FILE = "daemon.json";
 
 /** Creates what is missing; never widens the rights of what exists. */
 export function prepareState(state: string): void {
-  mkdirSync(state, { recursive: true, mode: 0o700 });
-  for (const name of ["runs", "agents", "tokens"]) mkdirSync(join(state, name), { recursive: true, mode: 0o700 });
+  makeDirectories(state);
+  for (const name of ["runs", "agents", "tokens"]) makeDirectories(join(state, name));
   chmodSync(state, 0o700);
   const ignore = join(state, ".gitignore");
   if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
   for (const role of roles) writeToken(state, role, null);
+}
+
+/** `mkdir -p`. Node's own never ends beneath a directory that takes no entries, such as /proc. */
+function makeDirectories(path: string): void {
+  const above = dirname(path);
+  if (!existsSync(above)) makeDirectories(above);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !statSync(path).isDirectory()) throw error;
+  }
 }
 
 /** `tokens/ROLE` is for whoever owns the state directory; `tokens/ROLE.NAME` is for one person, script or agent. */
