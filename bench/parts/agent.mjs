@@ -53,8 +53,8 @@ const agents = Array.from({ length: options.count }, (_, i) =>
       ...real,
       files,
       processes: options.stamps ? stamped(processes) : processes,
-      connect(url) {
-        const transport = real.connect(url);
+      connect(url, certificate) {
+        const transport = real.connect(url, certificate);
         return (request) => {
           if (request.path === "/v1/agent/claim" && ++claims === options.count) {
             // sent by now, and parked in a moment

@@ -9,13 +9,18 @@ export function noProcesses(real) {
   let pid = FIRST_PID;
   return {
     ...real,
-    start: () => ({ pid: pid++, ended: Promise.resolve({ started: true, exit: { code: 0, signal: null } }) }),
+    start: () => ({
+      pid: Promise.resolve(pid++),
+      ended: Promise.resolve({ started: true, exit: { code: 0, signal: null }, usage: null, cut: null }),
+      end: async () => ({ signalled: [], survivors: 0 }),
+      extend: () => {},
+    }),
     mayExist: () => false,
     startOf: (asked) => (asked >= FIRST_PID ? "0" : real.startOf(asked)),
   };
 }
 
-const EMPTY = { kind: "file", size: 0, device: 0n, inode: 0n, mtime_ns: 0n, ctime_ns: 0n };
+const EMPTY = { kind: "file", size: 0, device: 0n, inode: 0n, mtime_ns: 0n, ctime_ns: 0n, setid: false };
 
 /** Files of jobs (bundles, what is held, scratch) are taken and forgotten; all others are real. */
 export function forgetfulFiles(real, state) {

@@ -81,7 +81,7 @@ export const outputWorks = [
         unit: "MiB/s",
         beside: { key: "floor", name: "`cmd > file`" },
         goal: { of: "ratio", min: 0.9 },
-        gross: { min: 0.25 },
+        gross: { min: 0.1 },
       },
       { key: "lag", what: "from its exit to the acknowledged report (hash and sync)", unit: "ms" },
       { key: "growth", what: "growth of the agent's memory", unit: "MB", digits: 1, goal: { of: "value", max: 16 } },
