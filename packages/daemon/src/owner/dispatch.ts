@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type Action,
   type AgentReach,
@@ -67,6 +68,7 @@ export class Dispatch {
   readonly #claims: Parked<readonly Grant[]>;
   readonly #heartbeats: Parked<true>;
   readonly #wishes = new Map<string, ClaimWish>();
+  readonly #underWay = new Map<string, { readonly body: CompleteBody; readonly reply: Promise<CompleteReply> }>();
   #offering = false;
 
   constructor(parts: DispatchParts) {
@@ -130,7 +132,22 @@ export class Dispatch {
     return { cancel, lost: [...new Set([...lost, ...gone])] };
   }
 
+  /** The same request that comes again while the first is under way gets its answer: what is granted goes to both. */
   async complete(body: CompleteBody): Promise<CompleteReply> {
+    const key = `${body.agent_id}\n${body.request_id}`;
+    const first = this.#underWay.get(key);
+    if (first !== undefined && isDeepStrictEqual(first.body, body)) return first.reply;
+    const reply = this.#completeAll(body);
+    const own = { body, reply };
+    this.#underWay.set(key, own);
+    try {
+      return await reply;
+    } finally {
+      if (this.#underWay.get(key) === own) this.#underWay.delete(key);
+    }
+  }
+
+  async #completeAll(body: CompleteBody): Promise<CompleteReply> {
     const agent = this.agents.heard(body.agent_id, body.claim ? reachOf(body.claim) : null);
     // held here, since more runs may be asked for than stay in memory
     const found = new Map<string, MemoryRun | null>();

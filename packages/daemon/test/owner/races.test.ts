@@ -138,6 +138,34 @@ test("repeated reports of 100 finished runs in one request are all `repeated`", 
   expect(by).toEqual({ "repeated ": 100 });
 });
 
+test("the same report that comes again while the first is being stored gets the same answer, jobs included (seed 5001976)", async () => {
+  const world = await World.open();
+  await world.submit({ a: exec() });
+  const [a] = await world.claim("a1");
+  let release = (): void => {};
+  world.faults.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  const claims = { jobs_max: 1, labels: [] };
+  const body = {
+    agent_id: "a1",
+    request_id: "c",
+    completions: [completion(a!, succeeded("a1", a!))],
+    claim: claims,
+  };
+  const first = world.owner.complete(body);
+  await settle();
+  // a job comes, which only the second could be given
+  const submitted = world.submit({ b: exec() });
+  await settle();
+  const again = world.owner.complete(structuredClone(body));
+  const other = world.owner.complete({ ...body, completions: [] });
+  release();
+  await submitted;
+  expect(await again).toEqual(await first);
+  expect((await other).outcomes).toEqual([]);
+});
+
 test("a follower that leaves late takes no other follower's events", async () => {
   let hold: Promise<void> | undefined;
   let release = (): void => {};
