@@ -1,17 +1,36 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bundlePath, type Completion } from "orchestrator-core";
+import { bundlePath, type Completion, type Grant } from "orchestrator-core";
 import { expect, test } from "vitest";
 import type { Ports } from "../src/index.ts";
 import { realClock } from "../src/real/clock.ts";
 import { makeSlots } from "../src/slots.ts";
 import { makeTuning } from "../src/tuning.ts";
-import { heldBy, makePlace, readBundle, stage } from "./fixtures.ts";
+import { heldBy, makePlace, type Place, readBundle, stage } from "./fixtures.ts";
 import { serve, spawnAgent } from "./processes.ts";
-import { grantOf, scriptDaemon } from "./scripted-daemon.ts";
+import { grantOf, scriptDaemon, type ScriptedDaemon } from "./scripted-daemon.ts";
 
 /** Each of these was broken once, and a seed of the simulator showed it. The seed stands behind the name. */
 const failure = (code: string): Error => Object.assign(new Error(`${code}: simulated`), { code });
+
+/** An agent named `first` runs one exec on a full disk, which lets it seal no bundle, and ends. */
+async function leaveUnsealed(place: Place, daemon: ScriptedDaemon): Promise<Grant> {
+  const full = ({ files }: Ports): Partial<Ports> => ({
+    files: {
+      ...files,
+      openNew(path, mode) {
+        if (path.endsWith(".json")) throw failure("ENOSPC");
+        return files.openNew(path, mode);
+      },
+    },
+  });
+  const first = stage({ place, daemon, ports: full, options: { agent_id: "first" } });
+  const [grant] = daemon.queue({});
+  await daemon.until(() => daemon.reportOf(grant!.exec_id) !== undefined);
+  first.agent.stop();
+  await first.agent.ended;
+  return grant!;
+}
 
 test("a cancel that overtakes its grant is remembered: the job is handed back and never begins (seed 17)", () => {
   const reports: Completion[] = [];
@@ -39,43 +58,17 @@ test("a cancel that overtakes its grant is remembered: the job is handed back an
 test("a bundle that a full disk did not let us seal is sealed by the next start (seed 6)", async () => {
   const place = makePlace();
   const daemon = scriptDaemon(place.workspace);
-  const full = ({ files }: Ports): Partial<Ports> => ({
-    files: {
-      ...files,
-      openNew(path, mode) {
-        if (path.endsWith(".json")) throw failure("ENOSPC");
-        return files.openNew(path, mode);
-      },
-    },
-  });
-  const first = stage({ place, daemon, ports: full, options: { agent_id: "first" } });
-  const [grant] = daemon.queue({});
-  await daemon.until(() => daemon.reportOf(grant!.exec_id) !== undefined);
-  first.agent.stop();
-  await first.agent.ended;
-  expect(heldBy(place.state, "first")).toEqual([grant!.exec_id]);
+  const grant = await leaveUnsealed(place, daemon);
+  expect(heldBy(place.state, "first")).toEqual([grant.exec_id]);
   stage({ place, daemon, options: { agent_id: "first" } });
   await daemon.until(() => heldBy(place.state, "first").length === 0);
-  expect(existsSync(join(`${readBundle(place.state, grant!).path}.incomplete`, "incomplete.json"))).toBe(true);
+  expect(existsSync(join(`${readBundle(place.state, grant).path}.incomplete`, "incomplete.json"))).toBe(true);
 });
 
 test("left-overs that a failing disk hides from a start are settled before anything new begins (seed 3001074)", async () => {
   const place = makePlace();
   const daemon = scriptDaemon(place.workspace);
-  const full = ({ files }: Ports): Partial<Ports> => ({
-    files: {
-      ...files,
-      openNew(path, mode) {
-        if (path.endsWith(".json")) throw failure("ENOSPC");
-        return files.openNew(path, mode);
-      },
-    },
-  });
-  const first = stage({ place, daemon, ports: full, options: { agent_id: "first" } });
-  const [grant] = daemon.queue({});
-  await daemon.until(() => daemon.reportOf(grant!.exec_id) !== undefined);
-  first.agent.stop();
-  await first.agent.ended;
+  const grant = await leaveUnsealed(place, daemon);
   let failures = 0;
   const failing = ({ files }: Ports): Partial<Ports> => ({
     files: {
@@ -90,7 +83,7 @@ test("left-overs that a failing disk hides from a start are settled before anyth
   stage({ place, daemon, ports: failing, options: { agent_id: "first" } });
   await daemon.until(() => daemon.reportOf(next!.exec_id) !== undefined);
   expect(failures).toBeGreaterThan(1);
-  expect(existsSync(join(`${readBundle(place.state, grant!).path}.incomplete`, "incomplete.json"))).toBe(true);
+  expect(existsSync(join(`${readBundle(place.state, grant).path}.incomplete`, "incomplete.json"))).toBe(true);
 });
 
 test("a bundle that failed after its rename, and could not be marked, is marked by the next start (seed 861)", async () => {
