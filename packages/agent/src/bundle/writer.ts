@@ -233,6 +233,8 @@ export function markFenced(
     at: rfc3339(clock.wall()),
     ...hashOfManifest(files, paths),
   };
+  // a crash may have left one, and what is read-only no ordinary user writes to
+  files.remove(paths.fenced);
   files.writeText(paths.fenced, canonicalJson(mark), 0o444);
   files.syncDirectory(paths.stage, null);
 }
