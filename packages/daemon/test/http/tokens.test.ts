@@ -1,7 +1,6 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { roles } from "orchestrator-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeTokens } from "../../src/http/tokens.ts";
@@ -67,12 +66,11 @@ test("a token is made once, revoked at once, and its name is free again then", (
 test("what comes and goes in the directory counts soon, and is told", async () => {
   const tokens = open();
   const token = writeToken(state, "viewer", "wall")!;
-  await sleep(300);
-  expect(tokens.find(bearer(token))?.actor).toEqual({ role: "viewer", name: "wall" });
+  const soon = { timeout: 5_000 };
+  await expect.poll(() => tokens.find(bearer(token))?.actor, soon).toEqual({ role: "viewer", name: "wall" });
   removeToken(state, "viewer", "wall");
   removeToken(state, "proposer", null);
-  await sleep(300);
-  expect(tokens.find(bearer(token))).toBeNull();
+  await expect.poll(() => tokens.find(bearer(token)), soon).toBeNull();
   expect(changes).toEqual(["token_found viewer wall", "token_gone proposer null", "token_gone viewer wall"]);
 });
 
