@@ -6,7 +6,14 @@ import { judgeExec, judgeWorkflow, parseWorkflow, policyDigest } from "orchestra
 import { checkGrant } from "../packages/agent/dist/check/grant.js";
 import { rows } from "../packages/core/dist/policy/tables/index.js";
 import { shells } from "../packages/core/dist/policy/tables/shells.js";
-import { examplesOf } from "./safety/examples.mjs";
+
+/** The words of a table's example: split at blanks, with quotes, and with every other character as it stands. */
+const wordsOf = (example) =>
+  typeof example === "string"
+    ? (example.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"))
+    : [...example];
+
+const examplesOf = (rows, kind) => rows.flatMap((row) => row[kind].map(wordsOf));
 
 const flag = process.argv.indexOf("--runs");
 const RUNS = flag < 0 ? 100_000 : Number(process.argv[flag + 1]);
