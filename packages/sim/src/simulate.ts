@@ -87,13 +87,15 @@ async function live(world: World, runs: readonly RunPlan[], liveness_ms: number)
   await sleep(profile.faults_until_ms);
   faults.stop();
   const late = scheduler.now + liveness_ms;
-  while (!over(world)) {
-    if (scheduler.now > late) return stuck(world);
-    await sleep(250);
+  // idle for as long as the records may take: what a fault sent again and is still on its way may reopen a run
+  for (let stored = -1; stored !== storedEvents(world); ) {
+    while (!over(world)) {
+      if (scheduler.now > late) return stuck(world);
+      await sleep(250);
+    }
+    stored = storedEvents(world);
+    await sleep(CAUGHT_UP_MS);
   }
-
-  // idle: the records catch up
-  await sleep(CAUGHT_UP_MS);
   if (daemon.owner !== null) await world.recovery.memory(daemon.owner.active());
   world.records.caughtUp();
   await world.recovery.rebuilt();
@@ -113,10 +115,17 @@ async function live(world: World, runs: readonly RunPlan[], liveness_ms: number)
   }
 }
 
-function over({ law, people, disk }: World): boolean {
-  if (people.busy > 0) return false;
+function over({ law, people, disk, daemon }: World): boolean {
+  // one that lost its power just before the last fault is still to come back, and has records to catch up with
+  if (people.busy > 0 || !daemon.up) return false;
   for (const run of law.runs.values()) if (run.status === "running") return false;
   return disk.journal.size === law.runs.size;
+}
+
+function storedEvents({ law }: World): number {
+  let stored = 0;
+  for (const run of law.runs.values()) stored += run.seq;
+  return stored;
 }
 
 function stuck(world: World): void {

@@ -27,6 +27,13 @@ describe("a seed", () => {
   });
 });
 
+test.each([
+  ["while the daemon that lost its power is not back", "20014032"],
+  ["while a request that was sent again may still reopen a run", "20016028"],
+])("the end is not looked at %s (seed %s)", async (_, seed) => {
+  expect((await simulate(seed!)).violations).toEqual([]);
+});
+
 test("promises are run to their end within one call, and it shows where they are not", async () => {
   // a microtask cannot run microtasks, so this is asked from a turn of its own
   const here = await new Promise<boolean>((resolve) => {
