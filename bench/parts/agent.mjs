@@ -1,11 +1,7 @@
 // Agents like `orchestrator-agent`'s, with another executor behind their ports where asked. See startAgents in cluster.mjs.
 import { openSync, writeSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-
-// as the real program does, and before anything else is loaded
-setFlagsFromString("--semi-space-growth-factor=1");
-const { optionDefaults, realPorts, startAgent } = await import("orchestrator-agent");
-const { forgetfulFiles, noProcesses } = await import("./no-op.mjs");
+import { optionDefaults, realPorts, startAgent } from "orchestrator-agent";
+import { forgetfulFiles, noProcesses } from "./no-op.mjs";
 
 const options = JSON.parse(process.argv[2]);
 const now = () => Number(process.hrtime.bigint()) / 1e6;

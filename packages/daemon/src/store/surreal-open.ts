@@ -1,5 +1,6 @@
 import { assert } from "orchestrator-core";
 import { type ConnectionState, RpcEngine, Surreal, type SurrealEngine } from "surrealdb";
+import { makeCodec } from "./surreal-codec.ts";
 import { type Location, parseLocation, prepareDirectory } from "./surreal-location.ts";
 import { StoreUnusable } from "./store.ts";
 
@@ -59,6 +60,7 @@ export async function connect(url: string): Promise<Connection> {
   failed.catch(() => {});
   const made: RpcEngine[] = [];
   const db = new Surreal({
+    codecs: { cbor: makeCodec },
     engines: {
       [scheme]: (context) => {
         const engine = makeEngine(context);
