@@ -51,14 +51,14 @@ describe("the shape of the house", () => {
 
   const entriesOf = (name: string): string[] => {
     const { exports } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
-      exports: Record<string, { source: string }>;
+      exports: Record<string, { source: string } | string>;
     };
     // started as processes or as hooks of Node's loader, by their names
     const started = name === "sim" ? ["worker", "mutants/main", "mutants/worker", "mutants/hooks"] : [];
     const files = ["main", ...started].map((file) => `src/${file}.ts`);
-    return [...files, ...Object.values(exports).map(({ source }) => source)].map((file) =>
-      join("packages", name, file),
-    );
+    // those that are a mere path are packed from the others
+    const sourced = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [] : [entry.source]));
+    return [...files, ...sourced].map((file) => join("packages", name, file));
   };
 
   test("every source file is reached from an entry of its package", () => {
@@ -74,6 +74,16 @@ describe("the shape of the house", () => {
       };
       for (const path of entriesOf(name)) visit(path);
       expect(own.map(({ path }) => path).filter((path) => !reached.has(path))).toEqual([]);
+    }
+  });
+
+  test("a program loads one of each package: what is packed imports what is packed", () => {
+    for (const name of ["core", "agent", "daemon", "cli"]) {
+      const packed = join(root, "packages", name, "dist", "packed");
+      const imports = readdirSync(packed).flatMap((file) => importsOf(readFileSync(join(packed, file), "utf8")));
+      const ours = imports.filter((from) => from.startsWith("orchestrator-"));
+      if (name !== "core") expect(ours.length).toBeGreaterThan(0);
+      expect(ours.filter((from) => !/^orchestrator-(core|agent|daemon)\/packed(\/|$)/.test(from))).toEqual([]);
     }
   });
 

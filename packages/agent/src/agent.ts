@@ -1,3 +1,4 @@
+import { version } from "orchestrator-core";
 import { makeExchange } from "./exchange.ts";
 import { adoptLeftOvers } from "./adopt.ts";
 import { makePrograms } from "./check/program-facts.ts";
@@ -13,7 +14,6 @@ import type { Ports } from "./ports.ts";
 import { settleReport } from "./reports.ts";
 import { makeSlots } from "./slots.ts";
 import { makeTuning } from "./tuning.ts";
-import { version } from "./version.ts";
 
 /** A running agent. */
 export interface Agent {

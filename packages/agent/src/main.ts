@@ -2,7 +2,15 @@ import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from "no
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { AGENT_ID_PATTERN, exitCode, exitCodes, parseDuration, problemCodes, ProblemError } from "orchestrator-core";
+import {
+  AGENT_ID_PATTERN,
+  exitCode,
+  exitCodes,
+  parseDuration,
+  problemCodes,
+  ProblemError,
+  version,
+} from "orchestrator-core";
 import { startAgent } from "./agent.ts";
 import { whenLeftOversAreSettled } from "./identity.ts";
 import { makeLog } from "./log.ts";
@@ -10,7 +18,6 @@ import { type AgentOptions, optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
 import { KEEPER } from "./real/keeper.ts";
 import { mayCarryTokens } from "./real/transport.ts";
-import { version } from "./version.ts";
 
 interface Flags {
   readonly daemon?: string;

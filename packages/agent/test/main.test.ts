@@ -3,15 +3,9 @@ import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { realProcesses } from "../src/index.ts";
-import { version } from "../src/version.ts";
 import { makePlace, type Place, processesOf, readBundle } from "./fixtures.ts";
 import { BIN, serve, spawnAgent } from "./processes.ts";
 import { command, scriptDaemon, shell } from "./scripted-daemon.ts";
-
-test("the version is the one of the package", () => {
-  const text = readFileSync(join(import.meta.dirname, "..", "package.json"), "utf8");
-  expect(version).toBe((JSON.parse(text) as { version: string }).version);
-});
 
 test("a flag that is wrong is a usage error", () => {
   const { status, stderr } = spawnSync(process.execPath, [BIN, "--slots", "many"], { encoding: "utf8" });

@@ -1,9 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type ExitName, exitCode } from "orchestrator-core";
+import { type ExitName, exitCode, version } from "orchestrator-core";
 import { type Context, type GlobalOptions, makeContext, programWords, STATE_DEFAULT } from "./context.ts";
 import type { Io } from "./io.ts";
 import { showFailure } from "./render/problem.ts";
-import { ourVersion } from "./version.ts";
 
 /** What a process has around it. */
 export interface Surroundings {
@@ -55,7 +54,7 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
   const called = programWords(env).join(" ");
   const program = new Command("orchestrator")
     .description("Runs graphs of real commands on machines you own, and proves afterwards what ran.")
-    .version(ourVersion(), "--version", "print the version")
+    .version(version, "--version", "print the version")
     .option("--state <dir>", "state directory", env.ORCHESTRATOR_STATE || STATE_DEFAULT)
     .addOption(new Option("--daemon <url>", "a daemon elsewhere, instead of the state directory's").argParser(address))
     .option("--token-file <file>", "token to use (default: ORCHESTRATOR_TOKEN, else the state directory's)")

@@ -29,6 +29,7 @@ export * from "./run/why.ts";
 export * from "./schema.ts";
 export * from "./suggest.ts";
 export * from "./utf8.ts";
+export * from "./version.ts";
 export * from "./workflow/parse.ts";
 export * from "./workflow/plan.ts";
 export * from "./workflow/render.ts";

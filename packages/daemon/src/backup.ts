@@ -1,10 +1,10 @@
+import { version } from "orchestrator-core";
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { Cut } from "./backup-cut.ts";
 import { BACKUP_SCHEMA, type BackupEnd, type BackupHeader, noCounts } from "./backup-format.ts";
 import { drained } from "./http/streams.ts";
 import type { Archive, ArchiveCursor } from "./store/store.ts";
-import { version } from "./version.ts";
 
 /** Characters that are gathered before they are sent. */
 const CHUNK = 64 * 1024;

@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, realpathSync, writeSync } from "node:fs";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { dirname, join, resolve } from "node:path";
-import { policyDigest, ProblemError } from "orchestrator-core";
+import { policyDigest, ProblemError, version } from "orchestrator-core";
 import { pino } from "pino";
 import { openAudit } from "./audit/log.ts";
 import { sendBackup } from "./backup.ts";
@@ -9,7 +9,6 @@ import { watchCommits } from "./backup-cut.ts";
 import { manifestFlaw } from "./form.ts";
 import { openFreeze } from "./freeze.ts";
 import { makeHandlers } from "./http/handlers.ts";
-import { makeServer } from "./http/server.ts";
 import { makeTokens } from "./http/tokens.ts";
 import { checkStoreIsThere, keepMark } from "./mark.ts";
 import { Owner } from "./owner/owner.ts";
@@ -19,7 +18,6 @@ import { type DurableStore, StoreUnusable } from "./store/store.ts";
 import { parseLocation } from "./store/surreal-location.ts";
 import { openSurrealStore } from "./store/surreal-store.ts";
 import { leafOf, readTls } from "./tls.ts";
-import { version } from "./version.ts";
 
 /** What the `orchestrator` command needs to open a daemon in its own process. */
 export interface DaemonOptions {
@@ -66,9 +64,11 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const tls = readTls(host, options.tls_cert, options.tls_key);
   const log = makeLog(options.log);
   const freeze = openFreeze(state);
-  const opened = await openStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`, state, (message) =>
+  const opening = openStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`, state, (message) =>
     log.warn({}, message),
   );
+  // the engine opens its files on threads of its own: time to load the rest
+  const [opened, { makeServer }] = await Promise.all([opening, import("./http/server.ts")]);
   const { store, cut } = watchCommits(opened);
   if (options.rebuild === true) for (const run_id of await store.everyRun()) await store.dropRecords(run_id);
   let stop: (end: { exit: number; reason: string }) => void = () => {};

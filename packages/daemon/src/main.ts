@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { exitCode, problemCodes, ProblemError } from "orchestrator-core";
+import { exitCode, problemCodes, ProblemError, version } from "orchestrator-core";
 import { type Daemon, type DaemonOptions, openDaemon } from "./daemon.ts";
 import { findDaemon } from "./state.ts";
-import { version } from "./version.ts";
 
 interface Flags {
   readonly listen: { readonly host: string; readonly port: number };

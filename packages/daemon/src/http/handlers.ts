@@ -6,11 +6,11 @@ import {
   ProblemError,
   type Reply,
   routes,
+  version,
 } from "orchestrator-core";
 import type { Freeze } from "../freeze.ts";
 import type { Owner } from "../owner/owner.ts";
 import { readSubmission } from "../submission.ts";
-import { version } from "../version.ts";
 import { openApi } from "./openapi.ts";
 import type { Tokens } from "./tokens.ts";
 

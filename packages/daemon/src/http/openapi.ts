@@ -1,5 +1,4 @@
-import { problemCodes, type Route } from "orchestrator-core";
-import { version } from "../version.ts";
+import { problemCodes, type Route, version } from "orchestrator-core";
 
 const Problem = {
   type: "object",

@@ -53,6 +53,10 @@ export interface ServerOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const notFastifys = (): never => {
+  throw new Error("every route has the compilers that are set for all");
+};
+
 /** Builds the server from the contract's table: every route is there, with its roles, its forms and its limits. */
 export function makeServer(owner: Owner, handlers: Handlers, options: ServerOptions): FastifyInstance {
   const { audit, tls, onError } = options;
@@ -68,6 +72,8 @@ export function makeServer(owner: Owner, handlers: Handlers, options: ServerOpti
     // a HEAD would be a route of its own, which stands in no table
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
+    // ours are set below; named here, so that Fastify does not load its own
+    schemaController: { compilersFactory: { buildValidator: notFastifys, buildSerializer: notFastifys } },
     serverFactory: (handle) => {
       const limits = {
         keepAliveTimeout: 75_000,
