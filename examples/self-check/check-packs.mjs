@@ -28,7 +28,9 @@ for (const [stage_id, pack] of Object.entries(inputs())) {
   const manifest = JSON.parse(files.get("package.json").toString());
   const promised = [
     ...Object.values(manifest.bin ?? {}),
-    ...Object.values(manifest.exports ?? {}).flatMap((entry) => [entry.types, entry.default]),
+    ...Object.values(manifest.exports ?? {}).flatMap((entry) =>
+      typeof entry === "string" ? [entry] : [entry.types, entry.default],
+    ),
   ].map((path) => path.replace(/^\.\//, ""));
   for (const path of promised) if (!files.has(path)) faults.push(`${stage_id}: ${path} is promised and not packed`);
   for (const path of files.keys()) {
