@@ -36,6 +36,8 @@ const command = (argv, more = {}) => ({
   cwd: ".",
   env: {},
   timeout_ms: null,
+  idle_timeout_ms: null,
+  stop: { signal: "SIGTERM", grace_ms: null },
   allow_shell: false,
   allow_failure: false,
   ...more,

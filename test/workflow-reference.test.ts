@@ -61,6 +61,7 @@ const completed: Readonly<Record<string, (line: string) => string>> = {
   intent: (line) => `{ name: x, intent: ${filled(line)}, stages: { it: { exec: [[a]] } } }`,
   "A stage with commands": (line) => withStage(filled(line, "exec: [[a]]")),
   retry: (line) => withStage(filled(`retry: ${filled(line)}`, "exec: [[a]]")),
+  stop: (line) => withStage(filled(`stop: ${filled(line)}`, "exec: [[a]]")),
   "A command": (line) => withCommand(filled(line, "argv: [a]")),
   "A gate": (line) => withStage(filled(line, "kind: gate", "message: q")),
 };
@@ -70,6 +71,7 @@ const sections: readonly (readonly [string, Schema | undefined])[] = [
   ["intent", workflow.properties!.intent],
   ["A stage with commands", stage],
   ["retry", stage!.properties!.retry],
+  ["stop", stage!.properties!.stop],
   ["A command", command],
   ["A gate", gate],
 ];

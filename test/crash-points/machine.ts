@@ -40,12 +40,12 @@ export function makeMachine(): Machine {
         self: { pid: self, uid: 0, host: "pretended" },
         boot: "boot",
         supervisor: "none",
-        start({ argv0, env, stdout, mark }) {
+        start({ argv0, env, stdout, mark, signal }) {
           if (dead()) throw new Error("a dead agent starts nothing");
           const pid = ++pids;
           const exec_id = env.ORCHESTRATOR_EXEC_ID ?? "";
           started.add(exec_id);
-          const state = { pid, mark, has_ended: false };
+          const state = { pid, mark, signal, has_ended: false };
           const ended = new Promise<Ended>((resolve) => {
             const process: Process = {
               pid,

@@ -22,9 +22,9 @@
  *  6. A command has the file descriptors 0, 1 and 2, all signals at their defaults, and no other inheritance of ours.
  *
  * Requests, from stdin. Integers are 32 bits, little endian; a frame is its length, without itself, and
- *   1 id lease_ms grace_ms stdout stderr argc envc, then strings ended by NUL: file, cwd, argv..., env...
+ *   1 id lease_ms grace_ms signal stdout stderr argc envc, then strings ended by NUL: file, cwd, argv..., env...
  *                       start; the two outputs are numbers of the agent's own open files
- *   2 id grace_ms       end it with all that it started: SIGTERM, the grace, SIGKILL. Said again it can only be sooner
+ *   2 id grace_ms       end it with all that it started: its signal, the grace, SIGKILL. Said again it can only be sooner
  *   3 id lease_ms       the lease is over in so many milliseconds from now
  *
  * Events, to stdout, one line each, written whole:
@@ -199,7 +199,7 @@ static size_t look(void) {
   return living;
 }
 
-/* The groups that were sent SIGTERM, and those that were sent SIGKILL. */
+/* The groups that were asked to end, and those that were sent SIGKILL. */
 static struct { pid_t *items; size_t count, room; } told[2];
 
 static bool was_told(int signal, pid_t group) {
@@ -230,8 +230,8 @@ static size_t signal_all(int signal, uint32_t id, char why) {
     /* a child that we forked a moment ago is still in our own group, and about to be the first of its own */
     pid_t group = p->group == own ? p->pid : p->group;
     bool is_news = !was_told(signal, group);
-    /* asked once, since some take a second SIGTERM for impatience; killed as often as it takes */
-    if (!is_news && signal == SIGTERM) continue;
+    /* asked once, since some take a second time for impatience; killed as often as it takes */
+    if (!is_news && signal != SIGKILL) continue;
     bool sent = kill(p->group == own ? p->pid : -group, signal) == 0;
     if (!sent || !is_news) continue;
     note(signal, group);
@@ -242,7 +242,7 @@ static size_t signal_all(int signal, uint32_t id, char why) {
 
 /* ---- a command becomes itself ---- */
 
-struct start { uint32_t id, lease_ms, grace_ms; int outputs[2]; char *file, *cwd, **argv, **env; };
+struct start { uint32_t id, lease_ms, grace_ms; int signal, outputs[2]; char *file, *cwd, **argv, **env; };
 struct failure { int error; char call[16]; };
 
 static _Noreturn void fail(int status, const char *call) {
@@ -279,6 +279,7 @@ static _Noreturn void become(const struct start *s, pid_t guard, int status) {
 static struct {
   uint32_t id, grace_ms;
   pid_t command;
+  int signal;           /* what it is asked to end with */
   int control, status;  /* -1: at their end */
   bool started, failed, exited, alone;
   char why;             /* of the ending that is under way */
@@ -292,7 +293,7 @@ static void end_all(uint32_t grace_ms, char why) {
   if (at >= it.kill_at) return;
   it.kill_at = at;
   it.why = why;
-  if (first && it.started && grace_ms > 0) signal_all(SIGTERM, it.id, why);
+  if (first && it.started && grace_ms > 0) signal_all(it.signal, it.id, why);
 }
 
 /* The pipe closes when execve succeeds, or with the process. */
@@ -356,6 +357,7 @@ static _Noreturn void guard_command(const struct start *s, int control) {
   close(null);
   it.id = s->id;
   it.grace_ms = s->grace_ms;
+  it.signal = s->signal;
   it.control = control;
   it.lease_at = now_ms() + s->lease_ms;
   it.kill_at = it.give_up_at = NEVER;
@@ -404,16 +406,17 @@ static uint32_t word(const unsigned char *p) { return p[0] | p[1] << 8 | p[2] <<
 
 /* Splits the strings of a request in place. False: it is none of ours. */
 static bool read_start(unsigned char *frame, size_t size, struct start *s) {
-  if (size < 32) return false;
-  uint32_t argc = word(frame + 24), envc = word(frame + 28);
+  if (size < 36) return false;
+  uint32_t argc = word(frame + 28), envc = word(frame + 32);
   *s = (struct start){
     .id = word(frame + 4), .lease_ms = word(frame + 8), .grace_ms = word(frame + 12),
-    .outputs = {(int)word(frame + 16), (int)word(frame + 20)},
+    .signal = (int)word(frame + 16), .outputs = {(int)word(frame + 20), (int)word(frame + 24)},
   };
+  if (s->signal <= 0 || s->signal >= NSIG) return false;
   if (argc > size || envc > size || frame[size - 1] != '\0') return false;
   char **strings = calloc((size_t)argc + envc + 4, sizeof *strings);
   if (strings == NULL) return false;
-  char *at = (char *)frame + 32, *end = (char *)frame + size;
+  char *at = (char *)frame + 36, *end = (char *)frame + size;
   s->argv = strings;
   s->env = strings + argc + 1;
   for (size_t i = 0; i < (size_t)argc + envc + 2; i++) {

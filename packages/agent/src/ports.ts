@@ -1,4 +1,4 @@
-import type { Clock, Exit, ManifestCommand, Random, Transport } from "orchestrator-core";
+import type { Clock, Exit, ManifestCommand, Random, StopSignal, Transport } from "orchestrator-core";
 
 /** Where the agent's world begins. `real/` has the ones of production; a simulator and the tests pass their own. */
 export interface Ports {
@@ -36,7 +36,8 @@ export interface Processes {
  */
 export type Supervisor = "keeper" | "none";
 
-export type Signal = "SIGTERM" | "SIGKILL";
+/** What processes are asked to end with, and what ends them. */
+export type Signal = StopSignal | "SIGKILL";
 
 /** In a session and a process group of its own; stdin is /dev/null; `env` is all that it gets. */
 export interface StartCommand {
@@ -50,6 +51,8 @@ export interface StartCommand {
   readonly stderr: number;
   /** `NAME=value` of its environment, by which processes that left its group are still known as its own. */
   readonly mark: string;
+  /** What it is asked to end with, before SIGKILL. */
+  readonly signal: StopSignal;
   /** When its lease is over, unless it is extended. A keeper then ends it, although nobody says so. */
   readonly lease_ms: number;
   /** What a keeper gives where nobody says how much. */
@@ -62,7 +65,7 @@ export interface Started {
   /** The command itself has ended. What it started may live on. */
   readonly ended: Promise<Ended>;
   /**
-   * Ends whatever is left of it: SIGTERM, a grace, SIGKILL, and looks after it until nothing is left or we give up.
+   * Ends whatever is left of it: its signal, a grace, SIGKILL, and looks after it until nothing is left or we give up.
    * `grace` is asked again and again, since an impatient user may take it back.
    */
   readonly end: (why: string, grace: () => number) => Promise<Ending>;

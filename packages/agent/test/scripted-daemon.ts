@@ -58,6 +58,8 @@ export const command = (argv: string[], more: Partial<CommandSpec> = {}): Comman
   cwd: ".",
   env: {},
   timeout_ms: null,
+  idle_timeout_ms: null,
+  stop: { signal: "SIGTERM", grace_ms: null },
   allow_shell: false,
   allow_failure: false,
   ...more,

@@ -89,7 +89,7 @@ export class ProcessTable {
 
   signal(pgid: number, signal: Signal): void {
     for (const process of this.living.values()) {
-      if (process.pgid !== pgid || (signal === "SIGTERM" && process.deaf)) continue;
+      if (process.pgid !== pgid || (signal !== "SIGKILL" && process.deaf)) continue;
       const delay = this.#dice.between(0, signal === "SIGKILL" ? 2 : 20);
       this.#scheduler.after(delay, this.scope, () => this.end(process, { code: null, signal }));
     }
@@ -170,8 +170,8 @@ export function makeProcesses(
     supervisor: "none",
     start(command) {
       scope.check();
-      const { mark } = command;
-      const state = { pid: null as number | null, mark, has_ended: false };
+      const { mark, signal } = command;
+      const state = { pid: null as number | null, mark, signal, has_ended: false };
       const started = (ended: Promise<Ended>) => ({
         pid: Promise.resolve(state.pid),
         ended,

@@ -13,7 +13,12 @@ export interface CommandEnd extends Pick<ManifestCommand, "exit" | "usage"> {
 
 export interface CommandLimits {
   readonly timeout_ms: number | null;
-  readonly grace: () => number;
+  /** How long it may write nothing. */
+  readonly idle_timeout_ms: number | null;
+  /** How many bytes it has written until now. */
+  readonly written: () => number;
+  /** Between its signal and SIGKILL, when it has to end for this reason. Null: it has ended, and left something behind. */
+  readonly grace: (cause: HaltCause | null) => number;
   readonly halt: Halt;
   /** Calls `fn` whenever its lease was renewed, until the returned function is called. */
   readonly renewals: (fn: (left_ms: number) => void) => () => void;
@@ -40,13 +45,13 @@ export async function runCommand(
   watch.close();
   const duration_ms = since();
   if ("cause" in first) {
-    const ending = await command.end(first.message, limits.grace);
+    const ending = await command.end(first.message, () => limits.grace(first.cause));
     deaf();
     const ended = await Promise.race([command.ended, pause(clock, REAP_MS).then(() => null)]);
     return { ...exitOf(ended), reason: reasonOf(first.cause), message: first.message, duration_ms: since(), ending };
   }
   // what stayed behind in the background would outlive its record
-  const ending = await command.end("left behind by a command that ended", limits.grace);
+  const ending = await command.end("left behind by a command that ended", () => limits.grace(null));
   deaf();
   return { ...exitOf(first), ...judge(first), duration_ms, ending };
 }
@@ -56,23 +61,43 @@ interface Stop {
   readonly message: string;
 }
 
-/** Whichever comes first: the command's timeout, or what halts the whole exec. */
-function watchFor(clock: Ports["clock"], { timeout_ms, halt }: CommandLimits) {
+/** Whichever comes first: one of the command's timeouts, or what halts the whole exec. */
+function watchFor(clock: Ports["clock"], { timeout_ms, idle_timeout_ms, written, halt }: CommandLimits) {
   let close = (): void => undefined;
   const stopped = new Promise<Stop>((resolve) => {
-    const deaf = halt.listen(resolve);
-    const clear =
-      timeout_ms === null
-        ? () => undefined
-        : clock.after(timeout_ms, () =>
-            resolve({ cause: "timeout", message: `its timeout of ${timeout_ms} ms is over` }),
-          );
+    const closers = [halt.listen(resolve)];
+    if (timeout_ms !== null) {
+      const message = `its timeout of ${timeout_ms} ms is over`;
+      closers.push(clock.after(timeout_ms, () => resolve({ cause: "timeout", message })));
+    }
+    if (idle_timeout_ms !== null) {
+      const message = `it wrote nothing for ${idle_timeout_ms} ms, its idle timeout`;
+      closers.push(watchIdle(clock, idle_timeout_ms, written, () => resolve({ cause: "idle_timeout", message })));
+    }
     close = () => {
-      deaf();
-      clear();
+      for (const end of closers) end();
     };
   });
   return { stopped, close };
+}
+
+/** Looks ten times in an idle timeout, so that one is noticed at most a tenth late and never early. */
+const LOOKS = 10;
+
+function watchIdle(clock: Ports["clock"], idle_ms: number, written: () => number, onIdle: () => void): () => void {
+  let seen = written();
+  let since = clock.now();
+  let clear = (): void => undefined;
+  const look = (): void => {
+    const bytes = written();
+    const now = clock.now();
+    if (bytes !== seen) since = now;
+    seen = bytes;
+    if (now - since >= idle_ms) onIdle();
+    else clear = clock.after(Math.max(1, idle_ms / LOOKS), look);
+  };
+  clear = clock.after(Math.max(1, idle_ms / LOOKS), look);
+  return () => clear();
 }
 
 /** A shutdown and a failed record give the exec up as a whole, so what stands here is never shown. */
@@ -84,6 +109,7 @@ function reasonOf(cause: HaltCause): FailureReason {
     case "cancelled":
     case "lease_lost":
     case "timeout":
+    case "idle_timeout":
       return cause;
   }
 }

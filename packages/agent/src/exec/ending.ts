@@ -1,4 +1,4 @@
-import { rfc3339 } from "orchestrator-core";
+import { rfc3339, type StopSignal } from "orchestrator-core";
 import { pause } from "../link.ts";
 import { times } from "../options.ts";
 import type { Ending, Ports, ProcessFound, ProcessSearch, Signal, StartCommand } from "../ports.ts";
@@ -11,7 +11,7 @@ const PAUSE_MS = 2;
 const PAUSE_MS_MAX = 50;
 
 /**
- * Ends processes: SIGTERM to each of their groups, a grace, SIGKILL to what is left, and looks after them until none
+ * Ends processes: a signal to each of their groups, a grace, SIGKILL to what is left, and looks after them until none
  * is. `grace` is asked again and again, since an impatient user may take it back.
  */
 export async function endProcesses(
@@ -19,6 +19,7 @@ export async function endProcesses(
   search: ProcessSearch,
   why: string,
   grace: () => number,
+  first: StopSignal = "SIGTERM",
 ): Promise<Ending> {
   const signalled: Ending["signalled"][number][] = [];
   const begun = clock.now();
@@ -42,7 +43,7 @@ export async function endProcesses(
   }
 
   if (grace() > 0) {
-    send("SIGTERM", left);
+    send(first, left);
     await until(() => begun + grace(), null);
   }
   if (left.length > 0) {
@@ -56,13 +57,13 @@ export async function endProcesses(
 /** Ends a command that has no keeper: what is in its group, and, where it was stopped, whatever carries its mark. */
 export function endUnkept(
   world: World,
-  command: Pick<StartCommand, "mark"> & { readonly pid: number | null; readonly has_ended: boolean },
+  command: Pick<StartCommand, "mark" | "signal"> & { readonly pid: number | null; readonly has_ended: boolean },
   why: string,
   grace: () => number,
 ): Promise<Ending> {
-  const { pid, mark, has_ended } = command;
+  const { pid, mark, has_ended, signal } = command;
   if (pid === null) return Promise.resolve(NOTHING);
-  if (!has_ended) return endProcesses(world, { pgids: [pid], mark }, why, grace);
+  if (!has_ended) return endProcesses(world, { pgids: [pid], mark }, why, grace, signal);
   const search = { pgids: [pid], mark: null };
-  return world.processes.mayExist(pid) ? endProcesses(world, search, why, grace) : Promise.resolve(NOTHING);
+  return world.processes.mayExist(pid) ? endProcesses(world, search, why, grace, signal) : Promise.resolve(NOTHING);
 }

@@ -1,4 +1,5 @@
 import {
+  type CommandSpec,
   type Finding,
   type Grant,
   logName,
@@ -16,7 +17,7 @@ import type { Lease } from "../lease.ts";
 import { errorText } from "../log.ts";
 import { type CommandEnd, runCommand } from "./command.ts";
 import { environmentOf, markOf } from "./environment.ts";
-import type { Halt } from "./halt.ts";
+import type { Halt, HaltCause } from "./halt.ts";
 import { blankCommand, type Conclusion, failedBy, makeManifest, recordVerdict, SUCCEEDED } from "./manifest.ts";
 import type { Site } from "./run.ts";
 import type { Scratch } from "./scratch.ts";
@@ -107,7 +108,7 @@ export class Execution {
   async #command(index: number, workspace: string): Promise<void> {
     this.#failIfHalted();
     if (this.#failure !== null) return;
-    const { ports, options, held, grace } = this.#site;
+    const { ports, options, held } = this.#site;
     const spec = this.#grant.exec.commands[index]!;
     const places = { workspace, output: this.#scratch.output, requires: this.#scratch.requires };
     const env = environmentOf(options.environment, spec.env, this.#grant, places);
@@ -127,12 +128,15 @@ export class Execution {
         env,
         ...logs,
         mark: markOf(this.#grant.exec_id),
+        signal: spec.stop.signal,
         lease_ms: this.#lease.left(),
-        grace_ms: grace(),
+        grace_ms: this.#grace(spec, null),
       },
       {
         timeout_ms: spec.timeout_ms,
-        grace,
+        idle_timeout_ms: spec.idle_timeout_ms,
+        written: () => ports.files.statOpen(logs.stdout).size + ports.files.statOpen(logs.stderr).size,
+        grace: (cause) => this.#grace(spec, cause),
         halt: this.#halt,
         renewals: this.#lease.renewals,
         started: (pid) => {
@@ -161,6 +165,16 @@ export class Execution {
       stderr: logName(index, "stderr"),
     };
     this.#judge(index, end);
+  }
+
+  /** Its author's word counts for as long as the exec is ours: what may run elsewhere by now, or is in the way, gets no longer. */
+  #grace({ stop }: CommandSpec, cause: HaltCause | null): number {
+    const agents = this.#site.grace();
+    if (stop.grace_ms === null) return agents;
+    const isOurs = cause === "cancelled" || cause === "timeout" || cause === "idle_timeout";
+    // an agent that is impatient has none left
+    if (isOurs && agents > 0 && !this.#lease.isOver()) return stop.grace_ms;
+    return Math.min(agents, stop.grace_ms);
   }
 
   /** All that is looked up just before a command starts. Null: it must not, or cannot. */

@@ -2,7 +2,7 @@
  * Why we end an exec. `shutdown`: this agent goes. `unrecorded`: what runs could not be written down. The first
  * cause stands; `shutdown` leaves no result of its own, the exec is given up.
  */
-export type HaltCause = "cancelled" | "lease_lost" | "timeout" | "shutdown" | "unrecorded";
+export type HaltCause = "cancelled" | "lease_lost" | "timeout" | "idle_timeout" | "shutdown" | "unrecorded";
 
 export interface Halted {
   readonly cause: HaltCause;

@@ -70,6 +70,8 @@ export function blankCommand(grant: Grant, index: number, verdict: Verdict): Man
     allow_shell: command.allow_shell,
     allow_failure: command.allow_failure,
     timeout_ms: command.timeout_ms,
+    idle_timeout_ms: command.idle_timeout_ms,
+    stop: command.stop,
     verdict: recordVerdict(verdict),
     program: null,
     exit: null,

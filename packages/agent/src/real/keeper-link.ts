@@ -78,9 +78,10 @@ export class KeeperLink {
       if (waited_ms > told_ms + ANSWER_MS) this.#lose(id, kept, lost(SILENT));
     }
     const { signalled, survivors, command, known_pid } = kept;
+    const { signal } = command;
     if (!kept.is_lost) return { signalled, survivors };
     const search = { pgids: known_pid === null ? [] : [known_pid], mark: command.mark };
-    const rest = await endProcesses({ clock: realClock, processes: this.#plain }, search, why, grace);
+    const rest = await endProcesses({ clock: realClock, processes: this.#plain }, search, why, grace, signal);
     return { signalled: [...signalled, ...rest.signalled], survivors: rest.survivors };
   }
 
@@ -226,19 +227,30 @@ const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A text: why no system could start this. */
 function startFrame(id: number, command: StartCommand): Buffer | string {
-  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms } = command;
+  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms, signal } = command;
   const strings = [file, cwd, argv0, ...args];
   const argc = strings.length - 2;
   for (const name of Object.keys(env)) strings.push(`${name}=${env[name]}`);
   const envc = strings.length - 2 - argc;
   if (strings.some((text) => text.includes("\0"))) return "EINVAL";
   const text = `${strings.join("\0")}\0`;
-  const length = 32 + Buffer.byteLength(text);
+  const length = 36 + Buffer.byteLength(text);
   if (length > FRAME_BYTES_MAX) return "E2BIG";
   const frame = Buffer.allocUnsafe(4 + length);
-  const words = [length, START, id, msOf(lease_ms), msOf(grace_ms), stdout, stderr, argc, envc];
+  const words = [
+    length,
+    START,
+    id,
+    msOf(lease_ms),
+    msOf(grace_ms),
+    constants.signals[signal],
+    stdout,
+    stderr,
+    argc,
+    envc,
+  ];
   words.forEach((word, i) => frame.writeUInt32LE(word, 4 * i));
-  frame.write(text, 36);
+  frame.write(text, 40);
   return frame;
 }
 

@@ -45,7 +45,7 @@ export function realProcesses(): Processes {
 
 function start(processes: Processes, command: StartCommand): Started {
   const { pid, ended } = spawnCommand(command);
-  const state = { pid, mark: command.mark, has_ended: false };
+  const state = { pid, mark: command.mark, signal: command.signal, has_ended: false };
   return {
     pid: Promise.resolve(pid),
     ended: ended.then((end) => {

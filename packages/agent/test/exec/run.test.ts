@@ -197,6 +197,49 @@ test("what a command leaves behind in its group is ended with it, and recorded",
   expect(processesOf(exec_id)).toEqual([]);
 });
 
+test("a command that writes nothing for its idle timeout is ended; one that writes now and then is not", async () => {
+  const lively = shell("for i in 1 2 3 4 5 6; do sleep 0.1; echo $i >&2; done", { idle_timeout_ms: 500 });
+  const { daemon, exec_id } = await run(exec(lively, shell("echo once; exec sleep 60", { idle_timeout_ms: 300 })));
+  const manifest = daemon.manifestOf(exec_id);
+  expect(manifest).toMatchObject({ result: "failed", reason: "idle_timeout" });
+  expect(manifest.message).toContain("wrote nothing for 300 ms");
+  const [first, second] = manifest.commands;
+  expect(first).toMatchObject({ exit: { code: 0 }, reason: null, idle_timeout_ms: 500 });
+  expect(second).toMatchObject({ exit: { signal: "SIGTERM" }, reason: "idle_timeout", survivors: 0 });
+  expect(second!.duration_ms).toBeGreaterThanOrEqual(300);
+});
+
+test("a command is asked to end by the signal that it wants, and has the grace that it wants", async () => {
+  const stop = { signal: "SIGINT", grace_ms: 60_000 } as const;
+  const tidy = shell("trap 'sleep 0.3; echo tidy; exit 0' INT; while :; do sleep 0.02; done", {
+    timeout_ms: 200,
+    stop,
+  });
+  const { daemon, exec_id, state } = await run(exec(tidy), { options: { grace_ms: 50 } });
+  const manifest = daemon.manifestOf(exec_id);
+  expect(manifest).toMatchObject({ result: "failed", reason: "timeout" });
+  const [ran] = manifest.commands;
+  expect(ran).toMatchObject({ exit: { code: 0, signal: null }, stop, survivors: 0 });
+  expect([...new Set(ran!.signalled.map(({ signal }) => signal))]).toEqual(["SIGINT"]);
+  expect(readBundle(state, manifest).read("cmd-000.stdout.log")).toBe("tidy\n");
+});
+
+test("a short grace is kept to, and what a command leaves behind never gets a longer one than the agent's", async () => {
+  const stubborn = "trap '' TERM; echo $$; while :; do sleep 0.02; done";
+  const short = shell(stubborn, { timeout_ms: 200, allow_failure: true, stop: { signal: "SIGTERM", grace_ms: 100 } });
+  const first = await run(exec(short), { options: { grace_ms: 60_000 } });
+  const [ran] = first.daemon.manifestOf(first.exec_id).commands;
+  expect(ran!.signalled.map(({ signal }) => signal)).toEqual(["SIGTERM", "SIGKILL"]);
+
+  const leaves = shell(`(${stubborn}) > left & while ! test -s left; do sleep 0.02; done`, {
+    stop: { signal: "SIGTERM", grace_ms: 600_000 },
+  });
+  const second = await run(exec(leaves), { options: { grace_ms: 100 } });
+  const [left] = second.daemon.manifestOf(second.exec_id).commands;
+  expect(left).toMatchObject({ reason: null, survivors: 0 });
+  expect(left!.signalled.map(({ signal }) => signal)).toEqual(["SIGTERM", "SIGKILL"]);
+});
+
 test("a timeout also finds what left the process group", async () => {
   const script = "setsid sleep 61 & setsid sleep 62 & sleep 63";
   const { daemon, exec_id } = await run(exec(shell(script, { timeout_ms: 300 })));

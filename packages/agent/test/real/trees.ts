@@ -36,6 +36,7 @@ export function makeYard(): Yard {
     stdout: fd,
     stderr: fd,
     mark,
+    signal: "SIGTERM",
     lease_ms: 60_000,
     grace_ms: 60_000,
   };

@@ -31,6 +31,8 @@ export function explain(context: Context, argv: readonly string[], options: Expl
     cwd: pathBeneath(".", options.cwd) ?? ".",
     env: Object.fromEntries((options.env ?? []).map(nameAndValue)),
     timeout_ms: null,
+    idle_timeout_ms: null,
+    stop: { signal: "SIGTERM", grace_ms: null },
     allow_shell: options.allowShell ?? false,
     allow_failure: false,
   };

@@ -46,6 +46,8 @@ export function manifest(files: Readonly<Record<string, string>> = LOGS, more: P
         allow_shell: false,
         allow_failure: false,
         timeout_ms: null,
+        idle_timeout_ms: null,
+        stop: { signal: "SIGTERM", grace_ms: null },
         verdict: { verdict: "allow", findings: [] },
         program: null,
         exit: { code: 0, signal: null },

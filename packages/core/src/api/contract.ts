@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from "../schema.ts";
 import { DIGEST_PATTERN } from "../canonical.ts";
 import { AGENT_ID_PATTERN, ULID_PATTERN } from "../ids.ts";
 import { FILE_NAME_PATTERN } from "../bundle/manifest.ts";
+import { stopSignals } from "../workflow/spec.ts";
 import { type Role, roles } from "./roles.ts";
 
 /**
@@ -127,12 +128,19 @@ export type Why = Static<typeof WhySchema>;
 
 // what agents and daemon say to each other
 
+export const StopSchema = Type.Object(
+  { signal: Type.Enum([...stopSignals]), grace_ms: Nullable(Type.Integer()) },
+  closed,
+);
+
 const CommandSpecSchema = Type.Object(
   {
     argv: Type.Array(Type.String()),
     cwd: Type.String(),
     env: Type.Record(Type.String(), Type.String()),
     timeout_ms: Nullable(Type.Integer()),
+    idle_timeout_ms: Nullable(Type.Integer()),
+    stop: StopSchema,
     allow_shell: Type.Boolean(),
     allow_failure: Type.Boolean(),
   },

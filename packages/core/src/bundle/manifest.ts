@@ -59,6 +59,8 @@ const CommandSchema = Type.Object(
     allow_shell: Type.Boolean(),
     allow_failure: Type.Boolean(),
     timeout_ms: Nullable(Type.Integer()),
+    idle_timeout_ms: Nullable(Type.Integer()),
+    stop: Type.Object({ signal: Type.String(), grace_ms: Nullable(Type.Integer()) }, closed),
     verdict: Type.Object({ verdict: Type.String(), findings: Type.Array(FindingSchema) }, closed),
     program: Nullable(ProgramSchema),
     /** Null: never started. */

@@ -104,6 +104,7 @@ export const failureReasons = [
   "exit_non_zero",
   "signal",
   "timeout",
+  "idle_timeout",
   "cancelled",
   "lease_lost",
   "denied",

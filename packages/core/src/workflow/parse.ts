@@ -17,7 +17,7 @@ import {
   WorkflowFileSchema,
   workflowLimits,
 } from "./schema.ts";
-import type { CommandSpec, ExecStageSpec, StageSpec, WorkflowSpec } from "./spec.ts";
+import type { CommandSpec, ExecStageSpec, StageSpec, StopSpec, WorkflowSpec } from "./spec.ts";
 
 export type Problems = readonly [Problem, ...Problem[]];
 
@@ -118,10 +118,17 @@ function commandOf(written: CommandFile, stage: ExecStageFile): CommandSpec {
     cwd,
     env: { ...stage.env, ...command.env },
     timeout_ms: durationOf(command.timeout),
+    idle_timeout_ms: durationOf(command.idle_timeout ?? stage.idle_timeout),
+    stop: stopOf({ ...stage.stop, ...command.stop }),
     allow_shell: command.allow_shell ?? false,
     allow_failure: command.allow_failure ?? false,
   };
 }
+
+const stopOf = ({ signal = "SIGTERM", grace }: NonNullable<ExecStageFile["stop"]>): StopSpec => ({
+  signal,
+  grace_ms: durationOf(grace),
+});
 
 function durationOf(text: string | undefined): number | null {
   if (text === undefined) return null;

@@ -13,6 +13,7 @@ export const workflowRules: Rules = {
   rules: {
     duration: duration(0),
     timeout: duration(1),
+    grace: duration(0, 600_000),
     cwd,
     argv,
     "argv-item": argvItem,
@@ -34,16 +35,16 @@ const DURATION_FORM = "a duration is whole numbers with units: 500ms, 90s, 10m, 
 
 const DURATION = new RegExp(DURATION_PATTERN);
 
-function duration(least_ms: number): Check {
+function duration(least_ms: number, most_ms = Number.POSITIVE_INFINITY): Check {
   return (value, path, report) => {
     if (typeof value !== "string") return;
     const ms = parseDuration(value);
     // The wrong form is the pattern's to report; what is left are those too long and too short.
-    if (ms === null ? !DURATION.test(value) : ms >= least_ms) return;
-    const message = `${subject(path)} is ${quote(value)}, which is too ${ms === null ? "long" : "short"}`;
-    report(
-      found("duration-invalid", path, message, ms === null ? DURATION_FORM : "write at least 1ms, or leave it out"),
-    );
+    if (ms === null ? !DURATION.test(value) : ms >= least_ms && ms <= most_ms) return;
+    const isLong = ms === null || ms > most_ms;
+    const message = `${subject(path)} is ${quote(value)}, which is too ${isLong ? "long" : "short"}`;
+    const bound = isLong ? `write at most ${most_ms / 60_000}m` : "write at least 1ms, or leave it out";
+    report(found("duration-invalid", path, message, ms === null ? DURATION_FORM : bound));
   };
 }
 

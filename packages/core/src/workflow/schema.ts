@@ -1,6 +1,7 @@
 import { type Static, Type } from "../schema.ts";
 import { DURATION_PATTERN } from "../duration.ts";
 import { STAGE_ID_PATTERN } from "../ids.ts";
+import { stopSignals } from "./spec.ts";
 
 /**
  * The workflow file, once: `check.ts` reads it to validate, editors read it as JSON Schema. Beside JSON Schema's own
@@ -36,8 +37,48 @@ const duration = {
   "x-code": "duration-invalid",
   "x-explain": "duration",
 };
-const Timeout = (description: string) =>
-  Type.String({ ...duration, description, "x-rule": "timeout", "x-example": "timeout: 10m" });
+const Timeout = (description: string, more: object = {}) =>
+  Type.String({ ...duration, description, "x-rule": "timeout", "x-example": "timeout: 10m", ...more });
+
+const IdleTimeout = Timeout("A command that writes nothing to stdout and stderr for this long is ended.", {
+  "x-example": "idle_timeout: 5m",
+});
+const StopSchema = Type.Object(
+  {
+    signal: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal("SIGTERM"),
+          Type.Literal("SIGINT"),
+          Type.Literal("SIGHUP"),
+          Type.Literal("SIGQUIT"),
+          Type.Literal("SIGUSR1"),
+          Type.Literal("SIGUSR2"),
+        ],
+        {
+          default: "SIGTERM",
+          description: "What a command is sent first when it has to end. SIGKILL follows after the grace.",
+          "x-noun": `one of ${stopSignals.join(", ")}`,
+          "x-example": "signal: SIGINT",
+        },
+      ),
+    ),
+    grace: Type.Optional(
+      Type.String({
+        ...duration,
+        description: "How long it then has, at most 10m. Default: the agent's own grace.",
+        "x-rule": "grace",
+        "x-example": "grace: 30s",
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description: "How a command is ended: on cancel, timeout and the like.",
+    "x-noun": "a mapping with `signal` and `grace`",
+    "x-example": "stop: { signal: SIGINT, grace: 30s }",
+  },
+);
 
 const Text = (chars_max: number, description: string, more: object = {}) =>
   Type.String({ minLength: 1, maxLength: chars_max, description, ...more });
@@ -79,6 +120,8 @@ const CommandObjectSchema = Type.Object(
     cwd: Type.Optional(CwdSchema),
     env: Type.Optional(EnvSchema),
     timeout: Type.Optional(Timeout("This command is ended after this long.")),
+    idle_timeout: Type.Optional(IdleTimeout),
+    stop: Type.Optional(StopSchema),
     allow_shell: Type.Optional(
       Type.Boolean({ default: false, description: "A request to start a shell. Policy answers it." }),
     ),
@@ -155,6 +198,8 @@ const ExecStageSchema = Type.Object(
     cwd: Type.Optional(CwdSchema),
     env: Type.Optional(EnvSchema),
     timeout: Type.Optional(Timeout("All commands of the stage together are ended after this long.")),
+    idle_timeout: Type.Optional(IdleTimeout),
+    stop: Type.Optional(StopSchema),
     retry: Type.Optional(
       Type.Object(
         {

@@ -41,6 +41,16 @@ export interface RetrySpec {
   readonly backoff_ms: number;
 }
 
+/** How a command that has to end is asked to: this signal to all its processes, and SIGKILL after the grace. */
+export interface StopSpec {
+  readonly signal: StopSignal;
+  /** Null: the agent's own. Where a lease is over, or the agent goes, never more than that. */
+  readonly grace_ms: number | null;
+}
+
+export const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
+export type StopSignal = (typeof stopSignals)[number];
+
 /** What an agent runs, whole: `exec_digest` is the SHA-256 of its canonical JSON. */
 export interface ExecBlock {
   readonly commands: readonly CommandSpec[];
@@ -56,6 +66,9 @@ export interface CommandSpec {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly timeout_ms: number | null;
+  /** Ended when it has written nothing to its stdout and stderr for this long. */
+  readonly idle_timeout_ms: number | null;
+  readonly stop: StopSpec;
   /** A request to start a shell. Policy answers it. */
   readonly allow_shell: boolean;
   /** The next command runs, and the stage may succeed, although this one failed. */

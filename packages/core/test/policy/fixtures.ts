@@ -9,6 +9,8 @@ export const command = (argv: readonly string[], more: Partial<CommandSpec> = {}
   cwd: ".",
   env: {},
   timeout_ms: null,
+  idle_timeout_ms: null,
+  stop: { signal: "SIGTERM", grace_ms: null },
   allow_shell: false,
   allow_failure: false,
   ...more,

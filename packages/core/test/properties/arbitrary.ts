@@ -70,7 +70,16 @@ const stageSpec = (requires: readonly string[]): fc.Arbitrary<StageSpec> =>
             requires,
             exec: {
               commands: [
-                { argv: ["true"], cwd: ".", env: {}, timeout_ms: null, allow_shell: false, allow_failure: false },
+                {
+                  argv: ["true"],
+                  cwd: ".",
+                  env: {},
+                  timeout_ms: null,
+                  idle_timeout_ms: null,
+                  stop: { signal: "SIGTERM", grace_ms: null },
+                  allow_shell: false,
+                  allow_failure: false,
+                },
               ],
               effects,
               timeout_ms: null,

@@ -120,7 +120,16 @@ export function workflow(stages: Record<string, Options>, fail_fast = false): Wo
               requires: options.requires ?? [],
               exec: {
                 commands: [
-                  { argv: ["true"], cwd: ".", env: {}, timeout_ms: null, allow_shell: false, allow_failure: false },
+                  {
+                    argv: ["true"],
+                    cwd: ".",
+                    env: {},
+                    timeout_ms: null,
+                    idle_timeout_ms: null,
+                    stop: { signal: "SIGTERM", grace_ms: null },
+                    allow_shell: false,
+                    allow_failure: false,
+                  },
                 ],
                 effects: options.effects ?? "idempotent",
                 timeout_ms: null,

@@ -16,12 +16,14 @@ stages:
     cwd: packages/core
     env: { NODE_ENV: test, SHARED: "1" }
     timeout: 10m
+    idle_timeout: 1m
+    stop: { signal: SIGINT }
     retry: { attempts_max: 3, backoff: 2s }
     effects: once
     labels: [gpu]
     leases_lost_max: 5
     exec:
-      - { argv: [npm, test], timeout: 5m, cwd: ./packages/../docs/, env: { SHARED: "2" } }
+      - { argv: [npm, test], timeout: 5m, idle_timeout: 5s, stop: { grace: 0s }, cwd: ./packages/../docs/, env: { SHARED: "2" } }
       - { argv: [bash, -c, "ls | wc -l"], allow_shell: true, allow_failure: true }
   ship-it:
     kind: gate
@@ -39,7 +41,16 @@ stages:
           requires: [],
           exec: {
             commands: [
-              { argv: ["npm", "ci"], cwd: ".", env: {}, timeout_ms: null, allow_shell: false, allow_failure: false },
+              {
+                argv: ["npm", "ci"],
+                cwd: ".",
+                env: {},
+                timeout_ms: null,
+                idle_timeout_ms: null,
+                stop: { signal: "SIGTERM", grace_ms: null },
+                allow_shell: false,
+                allow_failure: false,
+              },
             ],
             effects: "idempotent",
             timeout_ms: null,
@@ -58,6 +69,8 @@ stages:
                 cwd: "docs",
                 env: { NODE_ENV: "test", SHARED: "2" },
                 timeout_ms: 300_000,
+                idle_timeout_ms: 5_000,
+                stop: { signal: "SIGINT", grace_ms: 0 },
                 allow_shell: false,
                 allow_failure: false,
               },
@@ -66,6 +79,8 @@ stages:
                 cwd: "packages/core",
                 env: { NODE_ENV: "test", SHARED: "1" },
                 timeout_ms: null,
+                idle_timeout_ms: 60_000,
+                stop: { signal: "SIGINT", grace_ms: null },
                 allow_shell: true,
                 allow_failure: true,
               },
@@ -183,6 +198,16 @@ describe("what is wrong is found, at its place", () => {
       ["duration-invalid /stages/a/timeout"],
     ],
     ["a duration of years", withStage({ timeout: "400d", exec: [["ls"]] }), ["duration-invalid /stages/a/timeout"]],
+    [
+      "a grace of hours",
+      withStage({ stop: { grace: "2h" }, exec: [{ argv: ["ls"], stop: { grace: "1s" } }] }),
+      ["duration-invalid /stages/a/stop/grace"],
+    ],
+    [
+      "a signal that nobody survives to answer",
+      withStage({ exec: [{ argv: ["ls"], stop: { signal: "SIGKILL" } }] }),
+      ["value-invalid /stages/a/exec/0/stop/signal"],
+    ],
     ["no time at all", withStage({ timeout: "0s", exec: [["ls"]] }), ["duration-invalid /stages/a/timeout"]],
     [
       "a bad backoff",

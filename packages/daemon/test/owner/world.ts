@@ -223,6 +223,8 @@ export function succeeded(agent_id: string, grant: Grant, change: Partial<Manife
       allow_shell: false,
       allow_failure: false,
       timeout_ms: null,
+      idle_timeout_ms: null,
+      stop: { signal: "SIGTERM", grace_ms: null },
       verdict: { verdict: "allow", findings: [] },
       program: null,
       exit: { code: 0, signal: null },
