@@ -426,8 +426,8 @@ export const mutants: readonly Mutant[] = [
     "timeout-ignored",
     "a command's timeout ends nothing",
     "agent exec/command",
-    "timeout_ms === null ? () => undefined : clock.after(timeout_ms,",
-    "true ? () => undefined : clock.after(timeout_ms,",
+    "if (timeout_ms !== null) {",
+    "if (timeout_ms === undefined) {",
   ),
   one(
     "group-left-behind",
