@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import {
   type Action,
   type AgentReach,
@@ -23,6 +22,7 @@ import { type Agent, Agents, isDue, mustBeTold, toldWait } from "./agents.ts";
 import { grantOf } from "./grant.ts";
 import { Parked } from "./parked.ts";
 import { JobQueue } from "./queue.ts";
+import { UnderWay } from "./under-way.ts";
 
 /**
  * What agents ask: jobs, longer leases, and to be heard about how execs ended.
@@ -68,7 +68,8 @@ export class Dispatch {
   readonly #claims: Parked<readonly Grant[]>;
   readonly #heartbeats: Parked<true>;
   readonly #wishes = new Map<string, ClaimWish>();
-  readonly #underWay = new Map<string, { readonly body: CompleteBody; readonly reply: Promise<CompleteReply> }>();
+  readonly #claiming = new UnderWay<ClaimBody, readonly Grant[]>();
+  readonly #completing = new UnderWay<CompleteBody, CompleteReply>();
   #offering = false;
 
   constructor(parts: DispatchParts) {
@@ -79,10 +80,14 @@ export class Dispatch {
     this.#heartbeats = new Parked(parts.clock);
   }
 
-  async claim(body: ClaimBody, signal?: AbortSignal): Promise<readonly Grant[]> {
+  claim(body: ClaimBody, signal?: AbortSignal): Promise<readonly Grant[]> {
+    return this.#claiming.join(keyOf(body), body, () => this.#claim(body, signal));
+  }
+
+  async #claim(body: ClaimBody, signal: AbortSignal | undefined): Promise<readonly Grant[]> {
     const agent = this.agents.heard(body.agent_id, reachOf(body));
-    // the same request again: the agent gave up on the first, or takes it back
-    const key = `${agent.agent_id}\n${body.request_id}`;
+    const key = keyOf(body);
+    // the same request with other words: the agent takes back what it asked for
     this.#claims.release(key);
     const before = this.#grantsOf(agent, body.request_id);
     const grants = before.length > 0 ? before : this.#grant(agent, body);
@@ -132,19 +137,8 @@ export class Dispatch {
     return { cancel, lost: [...new Set([...lost, ...gone])] };
   }
 
-  /** The same request that comes again while the first is under way gets its answer: what is granted goes to both. */
-  async complete(body: CompleteBody): Promise<CompleteReply> {
-    const key = `${body.agent_id}\n${body.request_id}`;
-    const first = this.#underWay.get(key);
-    if (first !== undefined && isDeepStrictEqual(first.body, body)) return first.reply;
-    const reply = this.#completeAll(body);
-    const own = { body, reply };
-    this.#underWay.set(key, own);
-    try {
-      return await reply;
-    } finally {
-      if (this.#underWay.get(key) === own) this.#underWay.delete(key);
-    }
+  complete(body: CompleteBody): Promise<CompleteReply> {
+    return this.#completing.join(keyOf(body), body, () => this.#completeAll(body));
   }
 
   async #completeAll(body: CompleteBody): Promise<CompleteReply> {
@@ -278,6 +272,9 @@ export class Dispatch {
     return grants;
   }
 }
+
+const keyOf = ({ agent_id, request_id }: { agent_id: string; request_id: string }): string =>
+  `${agent_id}\n${request_id}`;
 
 const reachOf = ({ labels, workspace_roots }: AgentReach): AgentReach => ({ labels, workspace_roots });
 

@@ -166,6 +166,35 @@ test("the same report that comes again while the first is being stored gets the 
   expect((await other).outcomes).toEqual([]);
 });
 
+test("the same claim that comes again while the first is being answered gets the same jobs (seed 20041296)", async () => {
+  const world = await World.open();
+  let release = (): void => {};
+  world.faults.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  const submitted = world.submit({ ok: { kind: "gate", message: "?" } });
+  await settle();
+  const body = { agent_id: "a1", request_id: "r", jobs_max: 1, wait_ms: 0, labels: [] };
+  // the first finds nothing, and waits until what it saw is stored
+  const first = world.owner.claim(body);
+  const later = world.submit({ a: exec() });
+  await settle();
+  const again = world.owner.claim(structuredClone(body));
+  release();
+  await Promise.all([submitted, later]);
+  expect(await again).toEqual(await first);
+});
+
+test("a parked claim that comes twice is granted to both", async () => {
+  const world = await World.open();
+  const body = { agent_id: "a1", request_id: "r", jobs_max: 1, wait_ms: 10_000, labels: [] };
+  const first = world.owner.claim(body);
+  const again = world.owner.claim(structuredClone(body));
+  await world.submit({ a: exec() });
+  expect((await first).map(({ stage_id }) => stage_id)).toEqual(["a"]);
+  expect(await again).toEqual(await first);
+});
+
 test("a follower that leaves late takes no other follower's events", async () => {
   let hold: Promise<void> | undefined;
   let release = (): void => {};
