@@ -62,6 +62,7 @@ const completed: Readonly<Record<string, (line: string) => string>> = {
   "A stage with commands": (line) => withStage(filled(line, "exec: [[a]]")),
   retry: (line) => withStage(filled(`retry: ${filled(line)}`, "exec: [[a]]")),
   stop: (line) => withStage(filled(`stop: ${filled(line)}`, "exec: [[a]]")),
+  limits: (line) => withStage(filled(`limits: ${filled(line)}`, "exec: [[a]]")),
   "A command": (line) => withCommand(filled(line, "argv: [a]")),
   "A gate": (line) => withStage(filled(line, "kind: gate", "message: q")),
 };
@@ -72,6 +73,7 @@ const sections: readonly (readonly [string, Schema | undefined])[] = [
   ["A stage with commands", stage],
   ["retry", stage!.properties!.retry],
   ["stop", stage!.properties!.stop],
+  ["limits", stage!.properties!.limits],
   ["A command", command],
   ["A gate", gate],
 ];

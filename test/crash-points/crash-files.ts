@@ -1,4 +1,4 @@
-import { type Files, realFiles } from "orchestrator-agent";
+import { type Files, realFiles, type User } from "orchestrator-agent";
 
 /** `before` the call, `after` it, or with half of its text written. */
 export type Cut = "before" | "half" | "after";
@@ -107,6 +107,16 @@ export function crashFiles(point: FilePoint | null, onDeath: () => void): CrashF
       openRead(path) {
         alive();
         return opened(realFiles.openRead(path));
+      },
+      openPlain(path) {
+        alive();
+        const fd = realFiles.openPlain(path);
+        return fd === null ? null : opened(fd);
+      },
+      mayWrite: unlessDead(false, (path: string, user: User) => realFiles.mayWrite(path, user)),
+      giveTo(path, user) {
+        alive();
+        realFiles.giveTo(path, user);
       },
       close(fd) {
         // of a dead process they are closed already

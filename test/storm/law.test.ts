@@ -4,7 +4,15 @@ import { type Ack, breachesOf, doubleSuccesses, type History, lostOf, takenBack 
 
 /** A law that sees nothing proves nothing: each breach is made by hand, and found. */
 const by = { role: "operator", name: "o" } as const;
-const result = { manifest_sha256: "0", exits: [], outputs: {}, started_at: null, duration_ms: 1, message: "" };
+const result = {
+  manifest_sha256: "0",
+  exits: [],
+  outputs: {},
+  started_at: null,
+  duration_ms: 1,
+  message: "",
+  sandbox: null,
+};
 const granted = (stage_id: string, fence: number, exec_id = `${stage_id}${fence}`): RunEvent => ({
   type: "stage_granted",
   stage_id,

@@ -20,10 +20,17 @@
  *  5. A program is started by execve alone. What the system does not take for a program is an error, never a script
  *     for a shell. A start that failed is told as such, with its errno: no exit code of a command means it.
  *  6. A command has the file descriptors 0, 1 and 2, all signals at their defaults, and no other inheritance of ours.
+ *  7. A contained command is started by bubblewrap, through this program again (`--inside`, the first process of the
+ *     sandbox), which tells of its start and its end itself: what bubblewrap says of it would be 128 + signal, and its own
+ *     failures would be exit codes of the command's. Bubblewrap ignores what asks a command to end; SIGKILL ends it, and
+ *     with the first process the kernel ends all others.
  *
  * Requests, from stdin. Integers are 32 bits, little endian; a frame is its length, without itself, and
- *   1 id lease_ms grace_ms signal stdout stderr argc envc, then strings ended by NUL: file, cwd, argv..., env...
- *                       start; the two outputs are numbers of the agent's own open files
+ *   1 id lease_ms grace_ms signal stdout stderr contained uid gid i1 i2 i3 i4 argc envc, then strings ended by NUL:
+ *   file, cwd, limits, argv..., env...
+ *                       start; the outputs are numbers of the agent's own open files; so are i1 to i4, which a contained
+ *                       command's file gets as 3 to 6 (-1: none). uid, gid: who it is to be (-1: as we are).
+ *                       limits: `NAME=NUMBER` of `limit_names` with blanks between
  *   2 id grace_ms       end it with all that it started: its signal, the grace, SIGKILL. Said again it can only be sooner
  *   3 id lease_ms       the lease is over in so many milliseconds from now
  *
@@ -44,17 +51,27 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,6 +81,10 @@ enum { REQUESTS = 0, EVENTS = 1 };
 enum { START = 1, END = 2, LEASE = 3 };
 enum { KILL_MS = 5000, AGAIN_MS = 5 };
 enum { FRAME_BYTES_MAX = 16 << 20, WRITE_BYTES_MAX = 2048 };
+enum { INHERITED = 4, INSIDE_STATUS = 3 + INHERITED, OUT_OF_THE_WAY = 32 };
+enum { START_BYTES = 4 * (12 + INHERITED) };
+#define AS_WE_ARE UINT32_MAX
+#define MEETING_PLACE "/mnt"
 #define NEVER INT64_MAX
 
 static int children_fd;  /* a signalfd: a child changed */
@@ -242,7 +263,12 @@ static size_t signal_all(int signal, uint32_t id, char why) {
 
 /* ---- a command becomes itself ---- */
 
-struct start { uint32_t id, lease_ms, grace_ms; int signal, outputs[2]; char *file, *cwd, **argv, **env; };
+struct start {
+  uint32_t id, lease_ms, grace_ms, uid, gid;
+  int signal, outputs[2], inherited[INHERITED];
+  bool contained;
+  char *file, *cwd, *limits, **argv, **env;
+};
 struct failure { int error; char call[16]; };
 
 static _Noreturn void fail(int status, const char *call) {
@@ -252,26 +278,224 @@ static _Noreturn void fail(int status, const char *call) {
   _exit(EXIT_FAILURE);
 }
 
-/* Every descriptor but the three is closed by execve: none is opened without O_CLOEXEC. */
-static _Noreturn void become(const struct start *s, pid_t guard, int status) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != guard) _exit(EXIT_FAILURE);
-  setsid();
-  for (int i = 0; i < 2; i++) {
-    char number[16];
-    snprintf(number, sizeof number, "%d", s->outputs[i]);
-    int fd = openat(agent_files, number, O_WRONLY | O_APPEND | O_NOCTTY);
-    if (fd < 0 || dup2(fd, 1 + i) < 0) fail(status, i == 0 ? "stdout" : "stderr");
-    close(fd);
-  }
-  if (chdir(s->cwd) < 0) fail(status, "chdir");
-  for (int signal = 1; signal < NSIG; signal++)
-    if (signal != SIGKILL && signal != SIGSTOP) (void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+/* What a command is asked to end with. */
+static bool is_asking(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT || signal == SIGUSR1 ||
+         signal == SIGUSR2;
+}
+
+static void reset_signals(bool deaf) {
   sigset_t none;
+  for (int signal = 1; signal < NSIG; signal++) {
+    struct sigaction action = {.sa_handler = deaf && is_asking(signal) ? SIG_IGN : SIG_DFL};
+    if (signal != SIGKILL && signal != SIGSTOP) (void)sigaction(signal, &action, NULL);
+  }
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static const struct { const char *name; int resource; } limit_names[] = {
+  {"core", RLIMIT_CORE}, {"cpu_s", RLIMIT_CPU}, {"memory", RLIMIT_DATA}, {"processes", RLIMIT_NPROC},
+  {"file", RLIMIT_FSIZE}, {"open_files", RLIMIT_NOFILE},
+};
+
+/* The soft limit of processor time is a SIGXCPU, which a program may answer for five seconds more. */
+static bool set_limits(const char *text) {
+  char name[16];
+  unsigned long long value;
+  for (int used; sscanf(text, " %15[a-z_]=%llu%n", name, &value, &used) == 2; text += used) {
+    size_t i = 0;
+    while (i < sizeof limit_names / sizeof *limit_names && strcmp(limit_names[i].name, name) != 0) i++;
+    errno = EINVAL;
+    if (i == sizeof limit_names / sizeof *limit_names) return false;
+    struct rlimit limit, now;
+    if (getrlimit(limit_names[i].resource, &now) < 0) return false;
+    limit.rlim_max = (rlim_t)value + (limit_names[i].resource == RLIMIT_CPU ? 5 : 0);
+    if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max; /* nobody may raise what he was given */
+    limit.rlim_cur = value < limit.rlim_max ? (rlim_t)value : limit.rlim_max;
+    if (setrlimit(limit_names[i].resource, &limit) < 0) return false;
+  }
+  return true;
+}
+
+/* One of the agent's open files. A directory is not opened to be read: it may belong to somebody else. */
+static int agent_file(int number, int flags) {
+  char name[16];
+  snprintf(name, sizeof name, "%d", number);
+  int fd = openat(agent_files, name, flags | O_NOCTTY | O_CLOEXEC);
+  int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  if (fd >= 0) close(fd);
+  return high;
+}
+
+/*
+ * For a command that becomes another user: bubblewrap goes by paths, and this user may not be able to go where they lead.
+ * So what it is given is put where anybody can go, in a mount namespace that nobody else sees: MEETING_PLACE/3 to 6.
+ */
+static bool meet(const int inherited[INHERITED]) {
+  int trees[INHERITED];
+  char to[32];
+  struct stat stat;
+  /* before: what belongs to another mount namespace cannot be bound */
+  for (int i = 0; i < INHERITED; i++) {
+    const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
+    trees[i] = inherited[i] < 0 ? -1 : (int)syscall(SYS_open_tree, inherited[i], "", flags);
+    if (inherited[i] >= 0 && trees[i] < 0) return false;
+  }
+  if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+      mount("none", MEETING_PLACE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
+    return false;
+  for (int i = 0; i < INHERITED; i++) {
+    if (inherited[i] < 0) continue;
+    snprintf(to, sizeof to, MEETING_PLACE "/%d", 3 + i);
+    if (fstat(inherited[i], &stat) < 0) return false;
+    int made = S_ISDIR(stat.st_mode) ? mkdir(to, 0755) : mknod(to, S_IFREG | 0644, 0);
+    if (made < 0 || syscall(SYS_move_mount, trees[i], "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0) return false;
+  }
+  return true;
+}
+
+/* Every descriptor but those meant for it is closed by execve: no other is open without O_CLOEXEC. */
+static _Noreturn void become(const struct start *s, pid_t guard, int status, int inside) {
+  int inherited[INHERITED];
+  setsid();
+  status = fcntl(status, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  agent_files = fcntl(agent_files, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  if (inside >= 0) inside = fcntl(inside, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  for (int i = 0; i < 2; i++) {
+    int fd = agent_file(s->outputs[i], O_WRONLY | O_APPEND);
+    if (fd < 0 || dup2(fd, 1 + i) < 0) fail(status, i == 0 ? "stdout" : "stderr");
+  }
+  for (int i = 0; i < INHERITED; i++) {
+    inherited[i] = s->inherited[i] < 0 ? -1 : agent_file(s->inherited[i], O_PATH);
+    if (s->inherited[i] >= 0 && inherited[i] < 0) fail(status, "inherit");
+  }
+  for (int i = 0; i < INHERITED; i++)
+    if (inherited[i] >= 0 && dup2(inherited[i], 3 + i) < 0) fail(status, "inherit");
+  if (inside >= 0 && dup2(inside, INSIDE_STATUS) < 0) fail(status, "inherit");
+  if (!set_limits(s->limits)) fail(status, "setrlimit");
+  if (s->uid != AS_WE_ARE && s->contained && !meet(inherited)) fail(status, "mount");
+  if (s->uid != AS_WE_ARE &&
+      (setgroups(0, NULL) < 0 || setresgid(s->gid, s->gid, s->gid) < 0 || setresuid(s->uid, s->uid, s->uid) < 0))
+    fail(status, "setuid");
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of the user takes it back, so it comes after */
+  if (getppid() != guard) _exit(EXIT_FAILURE);
+  if (chdir(s->cwd) < 0) fail(status, "chdir");
+  reset_signals(s->contained);
   execve(s->file, s->argv, s->env);
   fail(status, "execve");
+}
+
+/* ---- the first process of a sandbox ---- */
+
+/* What it says to its guard. `S`: started. `F`: not started, error, call. `E`: ended. */
+struct word_inside { int32_t kind, error, code, signal, user_ms, system_ms, rss_kb, is_empty; char call[16]; };
+
+static long ms_of(struct timeval t) { return t.tv_sec * 1000L + t.tv_usec / 1000; }
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#endif
+
+/*
+ * System calls that no build or test needs, and that kernels' own flaws were reached through: another's memory, mounts and
+ * namespaces, modules, keys, io_uring, input put into a terminal, sockets that no network namespace holds. They fail as
+ * if the kernel did not have them or would not let this user.
+ */
+static bool filter_calls(void) {
+#ifdef ARCH
+  static const struct { int call, error; } refused[] = {
+    {SYS_ptrace, EPERM}, {SYS_process_vm_readv, EPERM}, {SYS_process_vm_writev, EPERM}, {SYS_kcmp, EPERM},
+    {SYS_pidfd_getfd, EPERM}, {SYS_mount, EPERM}, {SYS_umount2, EPERM}, {SYS_pivot_root, EPERM}, {SYS_chroot, EPERM},
+    {SYS_move_mount, EPERM}, {SYS_open_tree, EPERM}, {SYS_fsopen, EPERM}, {SYS_fsconfig, EPERM}, {SYS_fsmount, EPERM},
+    {SYS_fspick, EPERM}, {SYS_mount_setattr, EPERM}, {SYS_setns, EPERM}, {SYS_unshare, EPERM},
+    {SYS_init_module, EPERM}, {SYS_finit_module, EPERM}, {SYS_delete_module, EPERM}, {SYS_kexec_load, EPERM},
+    {SYS_kexec_file_load, EPERM}, {SYS_bpf, EPERM}, {SYS_perf_event_open, EPERM}, {SYS_userfaultfd, EPERM},
+    {SYS_keyctl, EPERM}, {SYS_add_key, EPERM}, {SYS_request_key, EPERM}, {SYS_io_uring_setup, ENOSYS},
+    {SYS_io_uring_enter, ENOSYS}, {SYS_io_uring_register, ENOSYS}, {SYS_swapon, EPERM}, {SYS_swapoff, EPERM},
+    {SYS_reboot, EPERM}, {SYS_acct, EPERM}, {SYS_quotactl, EPERM}, {SYS_settimeofday, EPERM},
+    {SYS_clock_settime, EPERM}, {SYS_syslog, EPERM}, {SYS_open_by_handle_at, EPERM}, {SYS_vhangup, EPERM},
+  };
+  enum { CALLS = sizeof refused / sizeof *refused };
+  struct sock_filter code[32 + 2 * CALLS];
+  size_t n = 0;
+#define EMIT(...) code[n++] = (struct sock_filter)__VA_ARGS__
+#define LOAD(field) EMIT(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field)))
+#define REFUSE_IF(value, errno_) \
+  do { \
+    EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, 1)); \
+    EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (errno_))); \
+  } while (0)
+  LOAD(arch);
+  EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0));
+  EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+  LOAD(nr);
+#ifdef __x86_64__
+  /* the other way to call a 64-bit kernel, by numbers that the list does not have */
+  EMIT(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
+  EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+#endif
+  for (size_t i = 0; i < CALLS; i++) REFUSE_IF(refused[i].call, refused[i].error);
+  EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 6));
+  LOAD(args[1]); /* the low half: the kernel looks at no more of it */
+  REFUSE_IF(TIOCSTI, EPERM);
+  REFUSE_IF(TIOCLINUX, EPERM);
+  EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5));
+  LOAD(args[0]);
+  REFUSE_IF(AF_VSOCK, EAFNOSUPPORT);
+  REFUSE_IF(AF_ALG, EAFNOSUPPORT);
+  EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  struct sock_fprog filter = {.len = (unsigned short)n, .filter = code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+#else
+  errno = ENOSYS;
+  return false;
+#endif
+}
+
+static void say_inside(struct word_inside word) { (void)!write(INSIDE_STATUS, &word, sizeof word); }
+
+/* LIMITS FILE ARGV...: runs it, and stays until nothing else is left in the sandbox. */
+static int inside(char **words) {
+  int status[2];
+  struct failure failure;
+  struct rusage usage;
+  for (int fd = 3; fd < INSIDE_STATUS; fd++) close(fd);
+  if (syscall(SYS_close_range, INSIDE_STATUS + 1U, ~0U, 0) < 0)
+    for (int fd = INSIDE_STATUS + 1; fd < 1 << 16; fd++) close(fd);
+  if (fcntl(INSIDE_STATUS, F_SETFD, FD_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0) return EXIT_FAILURE;
+  pid_t command = fork();
+  if (command == 0) {
+    setsid();
+    reset_signals(false);
+    if (!set_limits(words[0])) fail(status[1], "setrlimit");
+    if (!filter_calls()) fail(status[1], "seccomp");
+    execve(words[1], words + 2, environ);
+    fail(status[1], "execve");
+  }
+  close(status[1]);
+  if (command < 0 || read(status[0], &failure, sizeof failure) == sizeof failure) {
+    struct word_inside word = {.kind = 'F', .error = command < 0 ? errno : failure.error};
+    memcpy(word.call, command < 0 ? "fork" : failure.call, command < 0 ? sizeof "fork" : sizeof word.call);
+    say_inside(word);
+    return EXIT_FAILURE;
+  }
+  close(status[0]);
+  say_inside((struct word_inside){.kind = 'S'});
+  for (int end;;) {
+    pid_t pid = wait4(-1, &end, 0, &usage);
+    if (pid < 0 && errno == ECHILD) return EXIT_SUCCESS;
+    if (pid != command) continue;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) continue;
+    say_inside((struct word_inside){
+      .kind = 'E', .code = WIFEXITED(end) ? WEXITSTATUS(end) : -1, .signal = WIFSIGNALED(end) ? WTERMSIG(end) : -1,
+      .user_ms = (int32_t)ms_of(usage.ru_utime), .system_ms = (int32_t)ms_of(usage.ru_stime),
+      .rss_kb = (int32_t)usage.ru_maxrss, .is_empty = pid < 0,
+    });
+  }
 }
 
 /* ---- a guard ---- */
@@ -279,11 +503,12 @@ static _Noreturn void become(const struct start *s, pid_t guard, int status) {
 static struct {
   uint32_t id, grace_ms;
   pid_t command;
-  int signal;           /* what it is asked to end with */
-  int control, status;  /* -1: at their end */
-  bool started, failed, exited, alone;
-  char why;             /* of the ending that is under way */
+  int signal;                   /* what it is asked to end with */
+  int control, status, inside;  /* -1: at their end */
+  bool contained, started, failed, exited, alone;
+  char why;                     /* of the ending that is under way */
   int64_t lease_at, kill_at, give_up_at;
+  int64_t left_at;              /* when what is still there counts as left behind by the command */
 } it;
 
 /* Ends all that is beneath. Said again it can only be sooner. Before the command is itself there is nothing to ask. */
@@ -296,6 +521,23 @@ static void end_all(uint32_t grace_ms, char why) {
   if (first && it.started && grace_ms > 0) signal_all(it.signal, it.id, why);
 }
 
+static void has_started(void) {
+  it.started = true;
+  say("S %u %d\n", it.id, it.command);
+}
+
+static void has_failed(int error, const char *call) {
+  it.failed = true;
+  say("F %u %d %s\n", it.id, error, call);
+}
+
+/* A sandbox without another process in it goes by itself, and soon. */
+static void has_ended(int code, int signal, long user_ms, long system_ms, long rss_kb, bool goes_by_itself) {
+  it.exited = true;
+  it.left_at = now_ms() + (goes_by_itself ? KILL_MS : 0);
+  say("E %u %d %d %ld %ld %ld\n", it.id, code, signal, user_ms, system_ms, rss_kb);
+}
+
 /* The pipe closes when execve succeeds, or with the process. */
 static void hear_status(void) {
   struct failure failure;
@@ -304,10 +546,25 @@ static void hear_status(void) {
   if (size < 0) return;
   close(it.status);
   it.status = -1;
-  it.failed = size == sizeof failure;
-  it.started = !it.failed;
-  if (it.failed) say("F %u %d %s\n", it.id, failure.error, failure.call);
-  else say("S %u %d\n", it.id, it.command);
+  if (size == sizeof failure) has_failed(failure.error, failure.call);
+  else if (!it.contained) has_started();
+}
+
+/* Of a contained command; what bubblewrap says of itself stands in the command's stderr. */
+static void hear_inside(void) {
+  struct word_inside word;
+  ssize_t size = -1;
+  while (it.inside >= 0 && (size = read(it.inside, &word, sizeof word)) == sizeof word) {
+    word.call[sizeof word.call - 1] = '\0';
+    if (it.failed || it.exited) continue;
+    if (word.kind == 'S') has_started();
+    else if (word.kind == 'F') has_failed(word.error, word.call);
+    else has_ended(word.code, word.signal, word.user_ms, word.system_ms, word.rss_kb, word.is_empty);
+  }
+  if (it.inside < 0 || size < 0) return;
+  close(it.inside);
+  it.inside = -1;
+  if (!it.started && !it.failed) has_failed(0, "sandbox");
 }
 
 static void hear_keeper(void) {
@@ -323,8 +580,6 @@ static void hear_keeper(void) {
   end_all(0, 'k');
 }
 
-static long ms_of(struct timeval t) { return t.tv_sec * 1000L + t.tv_usec / 1000; }
-
 static void reap(void) {
   struct signalfd_siginfo info;
   struct rusage usage;
@@ -334,10 +589,15 @@ static void reap(void) {
   while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
     if (pid != it.command) continue;
     hear_status(); /* it was closed before the command could end */
-    it.exited = true;
-    if (it.failed) continue;
-    say("E %u %d %d %ld %ld %ld\n", it.id, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-        WIFSIGNALED(status) ? WTERMSIG(status) : -1, ms_of(usage.ru_utime), ms_of(usage.ru_stime), usage.ru_maxrss);
+    hear_inside();
+    if (it.contained && !it.started && !it.failed) has_failed(0, "sandbox");
+    if (it.failed) it.exited = true;
+    if (it.exited) continue;
+    if (!it.contained)
+      has_ended(WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : -1,
+                ms_of(usage.ru_utime), ms_of(usage.ru_stime), usage.ru_maxrss, false);
+    /* its sandbox was ended from outside, and nobody inside could say more */
+    else has_ended(-1, it.give_up_at == NEVER ? -1 : SIGKILL, 0, 0, 0, false);
   }
   it.alone = pid < 0 && errno == ECHILD;
 }
@@ -349,23 +609,27 @@ static _Noreturn void leave(size_t survivors) {
 }
 
 static _Noreturn void guard_command(const struct start *s, int control) {
-  int status[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  int status[2], inside[2] = {-1, -1}, null = open("/dev/null", O_RDWR | O_CLOEXEC);
   pid_t self = getpid();
   prctl(PR_SET_NAME, "keeper-guard");
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (null < 0 || dup2(null, 0) < 0 || pipe2(status, O_CLOEXEC | O_NONBLOCK) < 0) goto failed;
+  if (s->contained && pipe2(inside, O_CLOEXEC | O_NONBLOCK) < 0) goto failed;
   close(null);
   it.id = s->id;
   it.grace_ms = s->grace_ms;
   it.signal = s->signal;
   it.control = control;
   it.lease_at = now_ms() + s->lease_ms;
-  it.kill_at = it.give_up_at = NEVER;
+  it.kill_at = it.give_up_at = it.left_at = NEVER;
+  it.contained = s->contained;
   it.command = fork();
   if (it.command < 0) goto failed;
-  if (it.command == 0) become(s, self, status[1]);
+  if (it.command == 0) become(s, self, status[1], inside[1]);
   close(status[1]);
+  if (inside[1] >= 0) close(inside[1]);
   it.status = status[0];
+  it.inside = inside[0];
   for (;;) {
     int64_t now = now_ms(), next = sooner(it.lease_at, it.kill_at);
     if (now >= it.lease_at) {
@@ -379,20 +643,27 @@ static _Noreturn void guard_command(const struct start *s, int control) {
       if (now >= it.give_up_at) leave(living);
       next = now + AGAIN_MS;
     }
+    if (now >= it.left_at) {
+      it.left_at = NEVER;
+      end_all(it.grace_ms, 'b');
+      continue;
+    }
+    next = sooner(next, it.left_at);
     flush();
     struct pollfd fds[] = {
       {.fd = children_fd, .events = POLLIN},
       {.fd = it.control, .events = POLLIN},
       {.fd = it.status, .events = POLLIN},
+      {.fd = it.inside, .events = POLLIN},
       {.fd = out.used > 0 ? EVENTS : -1, .events = POLLOUT},
     };
     int64_t wait = next == NEVER ? -1 : next - now;
-    poll(fds, 4, (int)sooner(wait, 1 << 30));
+    poll(fds, sizeof fds / sizeof *fds, (int)sooner(wait, 1 << 30));
     if (fds[2].revents != 0) hear_status();
+    if (fds[3].revents != 0) hear_inside();
     if (fds[1].revents != 0) hear_keeper();
     if (fds[0].revents != 0) reap();
     if (it.exited && it.alone) leave(0);
-    if (it.exited) end_all(it.grace_ms, 'b');
   }
 failed:
   say("F %u %d fork\n", s->id, errno);
@@ -406,25 +677,28 @@ static uint32_t word(const unsigned char *p) { return p[0] | p[1] << 8 | p[2] <<
 
 /* Splits the strings of a request in place. False: it is none of ours. */
 static bool read_start(unsigned char *frame, size_t size, struct start *s) {
-  if (size < 36) return false;
-  uint32_t argc = word(frame + 28), envc = word(frame + 32);
+  if (size < START_BYTES) return false;
+  uint32_t argc = word(frame + 56), envc = word(frame + 60);
   *s = (struct start){
     .id = word(frame + 4), .lease_ms = word(frame + 8), .grace_ms = word(frame + 12),
     .signal = (int)word(frame + 16), .outputs = {(int)word(frame + 20), (int)word(frame + 24)},
+    .contained = word(frame + 28) != 0, .uid = word(frame + 32), .gid = word(frame + 36),
   };
+  for (size_t i = 0; i < INHERITED; i++) s->inherited[i] = (int)word(frame + 40 + 4 * i);
   if (s->signal <= 0 || s->signal >= NSIG) return false;
   if (argc > size || envc > size || frame[size - 1] != '\0') return false;
-  char **strings = calloc((size_t)argc + envc + 4, sizeof *strings);
+  char **strings = calloc((size_t)argc + envc + 5, sizeof *strings);
   if (strings == NULL) return false;
-  char *at = (char *)frame + 36, *end = (char *)frame + size;
+  char *at = (char *)frame + START_BYTES, *end = (char *)frame + size;
   s->argv = strings;
   s->env = strings + argc + 1;
-  for (size_t i = 0; i < (size_t)argc + envc + 2; i++) {
+  for (size_t i = 0; i < (size_t)argc + envc + 3; i++) {
     if (at >= end) return false;
     if (i == 0) s->file = at;
     else if (i == 1) s->cwd = at;
-    else if (i < argc + 2) s->argv[i - 2] = at;
-    else s->env[i - 2 - argc] = at;
+    else if (i == 2) s->limits = at;
+    else if (i < argc + 3) s->argv[i - 3] = at;
+    else s->env[i - 3 - argc] = at;
     at += strlen(at) + 1;
   }
   return at == end;
@@ -555,8 +829,10 @@ static bool set_up(pid_t agent) {
 }
 
 int main(int argc, char **argv) {
+  if (argc >= 5 && strcmp(argv[1], "--inside") == 0) return inside(argv + 2);
   if (argc != 2) {
-    fputs("usage: keeper --probe | keeper AGENT_PID (requests on stdin, events on stdout)\n", stderr);
+    fputs("usage: keeper --probe | keeper AGENT_PID (requests on stdin, events on stdout)\n"
+          "       keeper --inside LIMITS FILE ARGV... (in a sandbox)\n", stderr);
     return 2;
   }
   bool probe = strcmp(argv[1], "--probe") == 0;

@@ -104,9 +104,10 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     exchange.nudge();
     if (mode === "working" || slots.open() > 0) return;
     const nothingToSay = exchange.unanswered() === 0;
-    if (mode === "orphaned" && (nothingToSay || slots.leasesAreOver())) end(0);
-    const nothingToCome = nothingToSay && !exchange.claiming();
-    if (mode === "stopping" && (nothingToCome || farewell || impatient)) end(impatient ? 130 : 0);
+    const nothingToCome = !exchange.claiming();
+    if (mode === "orphaned" && (nothingToCome || farewell) && (nothingToSay || slots.leasesAreOver())) end(0);
+    const isDone = nothingToCome && nothingToSay;
+    if (mode === "stopping" && (isDone || farewell || impatient)) end(impatient ? 130 : 0);
   }
 
   function end(exit: number): void {
@@ -125,7 +126,17 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
 
   const { labels, slots: count } = options;
   const { pid } = processes.self;
-  log.info("agent_started", { version, slots: count, pid, labels, supervisor: processes.supervisor });
+  const { driver, found } = options.sandbox;
+  const sandbox = found.level === "none" ? { sandbox: "none", why: found.why } : { sandbox: found.level };
+  log.info("agent_started", {
+    version,
+    slots: count,
+    pid,
+    labels,
+    supervisor: processes.supervisor,
+    driver,
+    ...sandbox,
+  });
   void adoptLeftOvers({
     ports,
     log,
@@ -166,6 +177,11 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
       mode = "orphaned";
       log.info("parent_gone", { running: slots.running() });
       slots.closeDoor();
+      void exchange.withdraw().then(changed);
+      clock.after(times.farewell_ms, () => {
+        farewell = true;
+        changed();
+      });
       // nothing else may ever happen that would be a reason to look whether the leases are over
       const look = (): void => {
         changed();

@@ -17,7 +17,9 @@ import { makeLog } from "./log.ts";
 import { type AgentOptions, optionDefaults } from "./options.ts";
 import { realPorts } from "./real/index.ts";
 import { KEEPER } from "./real/keeper.ts";
+import { findSandbox } from "./real/bwrap.ts";
 import { mayCarryTokens } from "./real/transport.ts";
+import type { SandboxDriver, User } from "./sandbox/sandbox.ts";
 
 interface Flags {
   readonly daemon?: string;
@@ -32,6 +34,9 @@ interface Flags {
   readonly grace: number;
   readonly drain: number;
   readonly keeper: string;
+  readonly sandbox: SandboxDriver;
+  readonly sandboxUser?: User;
+  readonly sandboxRead?: readonly string[];
   readonly log?: string;
 }
 
@@ -78,6 +83,26 @@ const program = new Command("orchestrator-agent")
       "holds commands, so that nothing outlives them or this agent; `none`: no keeper",
     ).default(KEEPER, "the one that was built with this agent, if there is one"),
   )
+  .addOption(
+    flag(
+      "--sandbox <driver>",
+      "SANDBOX",
+      "what holds commands: `bwrap` (all of them, or they are refused), `auto` (what it can), `none`",
+    )
+      .choices(["auto", "bwrap", "none"])
+      .default("auto"),
+  )
+  .addOption(
+    flag("--sandbox-user <uid:gid>", "SANDBOX_USER", "who commands in a sandbox are, where the agent is root", user),
+  )
+  .addOption(
+    flag(
+      "--sandbox-read <dir>",
+      "SANDBOX_READ",
+      "commands in a sandbox see it, too, read-only; give it again for more",
+      directory,
+    ),
+  )
   .addOption(flag("--log <file>", "LOG", "where to write the log, as NDJSON (default: stderr)"))
   .addOption(flag("--parent-stdin", "PARENT_STDIN", "end when stdin does: the process that holds it has gone"))
   .addHelpText("after", "\nIn the environment, several workspace roots are separated by `:`.")
@@ -112,6 +137,13 @@ function directory(text: string, before: readonly string[] | undefined): readonl
   return [...(before ?? []), text];
 }
 
+function user(text: string): User {
+  const [, uid, gid] = /^([1-9][0-9]{0,8}):([1-9][0-9]{0,8})$/.exec(text) ?? [];
+  if (uid !== undefined && process.getuid?.() === 0) return { uid: Number(uid), gid: Number(gid) };
+  if (uid === undefined) throw new InvalidArgumentError("It has the form UID:GID, two numbers, and neither is root's.");
+  throw new InvalidArgumentError("Only root can start commands as somebody else.");
+}
+
 /** In the environment there is one text for several directories, parted as in PATH. */
 function workspaceRoots({ workspaceRoot = ["."] }: Flags): string[] {
   const isEnv = program.getOptionValueSource("workspaceRoot") === "env";
@@ -134,6 +166,15 @@ async function main(): Promise<number> {
     program.error("error: --token-file goes with --agent-id: the token speaks for one agent");
   }
   const log = openLog(flags.log);
+  const ports = realPorts(log.line, {
+    keeper: flags.keeper === "none" ? null : flags.keeper,
+    ca: flags.tlsCa === undefined ? null : readFileSync(flags.tlsCa, "utf8"),
+  });
+  const { sandbox: driver, sandboxUser = null, sandboxRead = [] } = flags;
+  const wish = { driver, user: sandboxUser, reads: sandboxRead, keeper: flags.keeper };
+  const sandbox = { driver, found: await findSandbox(ports.processes, wish) };
+  if (driver === "bwrap" && sandbox.found.level === "none")
+    program.error(`error: --sandbox bwrap: commands cannot be held here: ${sandbox.found.why}`);
   const options: AgentOptions = {
     state: resolve(flags.state),
     daemon: flags.daemon ?? null,
@@ -145,11 +186,8 @@ async function main(): Promise<number> {
     environment: process.env,
     grace_ms: flags.grace,
     drain_ms: flags.drain,
+    sandbox,
   };
-  const ports = realPorts(log.line, {
-    keeper: flags.keeper === "none" ? null : flags.keeper,
-    ca: flags.tlsCa === undefined ? null : readFileSync(flags.tlsCa, "utf8"),
-  });
   // until it is started nothing was begun that would have to be ended
   let parentGone = (): void => process.exit(exitCode("ok"));
   if (flags.parentStdin === true) {

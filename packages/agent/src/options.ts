@@ -1,4 +1,5 @@
 import type { ProcessEnvironment } from "./exec/environment.ts";
+import { NO_SANDBOX, type Sandbox, type SandboxDriver } from "./sandbox/sandbox.ts";
 
 /** How an agent is set up. Paths are absolute. */
 export interface AgentOptions {
@@ -18,9 +19,18 @@ export interface AgentOptions {
   readonly grace_ms: number;
   /** How long a shutdown lets commands run on. */
   readonly drain_ms: number;
+  /** What is to hold commands, and what was found to. */
+  readonly sandbox: { readonly driver: SandboxDriver; readonly found: Sandbox };
 }
 
-export const optionDefaults = { labels: [], agent_id: null, daemon: null, grace_ms: 5_000, drain_ms: 10_000 } as const;
+export const optionDefaults = {
+  labels: [],
+  agent_id: null,
+  daemon: null,
+  grace_ms: 5_000,
+  drain_ms: 10_000,
+  sandbox: { driver: "none", found: NO_SANDBOX },
+} as const;
 
 /** Times that nobody needs to set. */
 export const times = {

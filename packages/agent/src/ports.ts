@@ -1,5 +1,7 @@
 import type { Clock, Exit, ManifestCommand, Random, StopSignal, Transport } from "orchestrator-core";
 
+import type { User } from "./sandbox/sandbox.ts";
+
 /** Where the agent's world begins. `real/` has the ones of production; a simulator and the tests pass their own. */
 export interface Ports {
   readonly clock: Clock;
@@ -57,6 +59,10 @@ export interface StartCommand {
   readonly lease_ms: number;
   /** What a keeper gives where nobody says how much. */
   readonly grace_ms: number;
+  /** Set on each of its processes, as the keeper reads them. Without a keeper: none is. */
+  readonly limits?: string;
+  /** `file` is bubblewrap. Only a keeper can start it. */
+  readonly contained?: { readonly inherited: readonly number[]; readonly user: User | null };
 }
 
 export interface Started {
@@ -114,6 +120,8 @@ export interface Files {
   openNew(path: string, mode: number): number;
   /** To read. Never waits, not even for a fifo. */
   openRead(path: string): number;
+  /** The same. Null: the name is a link, which somebody else may have put there. */
+  openPlain(path: string): number | null;
   /** Up to `into.length` bytes from `position`; 0 at the end. */
   read(fd: number, into: Uint8Array, position: number): number;
   write(fd: number, text: string): void;
@@ -130,6 +138,10 @@ export interface Files {
   /** With all links followed. Null: not there. */
   realpath(path: string): string | null;
   mayExecute(path: string): boolean;
+  /** Whether this user, without further groups, may write to a directory. */
+  mayWrite(path: string, user: User): boolean;
+  /** Makes a file or directory this user's. */
+  giveTo(path: string, user: User): void;
   /** Sets the mode of a directory, if given, and syncs its entries. */
   syncDirectory(path: string, mode: number | null): void;
   rename(from: string, to: string): void;

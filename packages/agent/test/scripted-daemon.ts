@@ -15,6 +15,7 @@ import {
   type Manifest,
   makeUlid,
   NoAnswer,
+  noLimits,
   policyDigest,
   routes,
   type Transport,
@@ -71,7 +72,15 @@ export const shell = (script: string, more: Partial<CommandSpec> = {}): CommandS
 export const ulid = (): string => makeUlid(1_764_000_000_000, randomBytes(10));
 
 export function grantOf(job: Job, workspace: string, lease_ms: number): Grant {
-  const exec = { commands: [command(["true"])], effects: "idempotent" as const, timeout_ms: null, ...job.exec };
+  const exec: ExecBlock = {
+    commands: [command(["true"])],
+    effects: "idempotent",
+    timeout_ms: null,
+    sandbox: "none",
+    network: false,
+    limits: noLimits,
+    ...job.exec,
+  };
   const run_id = job.run_id ?? ulid();
   const stage_id = job.stage_id ?? "stage";
   return {

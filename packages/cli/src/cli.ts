@@ -78,14 +78,26 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
     return /^run |<run/.test(usage) ? made.addHelpText("after", RUN_HELP) : made;
   };
 
-  command("run [file]", "run a workflow and watch it to its end")
+  const withSandbox = (made: Command): Command =>
+    made
+      .addOption(
+        new Option("--sandbox <driver>", "what holds commands: bwrap (all, or they are refused), auto, none").choices([
+          "auto",
+          "bwrap",
+          "none",
+        ]),
+      )
+      .option("--sandbox-user <uid:gid>", "who commands in a sandbox are, where you are root")
+      .option("--sandbox-read <dir>", "commands in a sandbox see it, too, read-only; repeat for more", gather);
+
+  withSandbox(command("run [file]", "run a workflow and watch it to its end"))
     .option("--continue <run>", "go on with a run instead")
     .option("--detach", "submit to the running daemon, print the run's id and return")
     .option("--workspace <dir>", "directory in which commands work (default: the current one)")
     .option("--slots <n>", "commands at the same time (default: one per processor)", positive)
     .addHelpText("after", "\nCtrl-C cancels the run and waits for its end; a second Ctrl-C stops waiting.")
     .action(action(async () => (await import("./commands/run.ts")).run));
-  command("up", "keep a daemon and its agents up, in the foreground")
+  withSandbox(command("up", "keep a daemon and its agents up, in the foreground"))
     .option("--listen <host:port>", "address of the HTTP API (default: 127.0.0.1:7170)")
     .option("--tls-cert <file>", "certificate chain (PEM): needed for an address that others can reach")
     .option("--tls-key <file>", "its private key (PEM)")

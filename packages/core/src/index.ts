@@ -4,6 +4,7 @@ export * from "./api/roles.ts";
 export * from "./bundle/manifest.ts";
 export * from "./canonical.ts";
 export * from "./duration.ts";
+export * from "./size.ts";
 export * from "./exit-codes.ts";
 export * from "./graph.ts";
 export * from "./ids.ts";

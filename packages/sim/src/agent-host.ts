@@ -1,4 +1,4 @@
-import { type Agent, type AgentOptions, type Ports, startAgent } from "orchestrator-agent";
+import { type Agent, type AgentOptions, type Ports, optionDefaults, startAgent } from "orchestrator-agent";
 import { ProblemError } from "orchestrator-core";
 import { makeClock } from "./clocks.ts";
 import { DAEMON_URL } from "./daemon-host.ts";
@@ -83,6 +83,7 @@ export class AgentHost {
       environment: { PATH: "/usr/bin:/bin" },
       grace_ms: this.#world.profile.grace_ms,
       drain_ms: 1_000,
+      sandbox: optionDefaults.sandbox,
     };
   }
 

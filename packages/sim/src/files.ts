@@ -77,6 +77,15 @@ export function makeFiles(disk: Disk, descriptors: Descriptors, faults: FileFaul
     return above ?? path;
   }
 
+  function openRead(path: string): number {
+    return look(() => {
+      const node = disk.node(path);
+      if (node === null) throw new FileError("ENOENT", path);
+      if (node.kind !== "file") throw new FileError("EISDIR", path);
+      return descriptors.open(node, path);
+    });
+  }
+
   function removeTree(path: string): void {
     const node = disk.node(path);
     if (node === null) return;
@@ -97,13 +106,10 @@ export function makeFiles(disk: Disk, descriptors: Descriptors, faults: FileFaul
         if (disk.node(path) !== null) throw new FileError("EEXIST", path);
         return descriptors.open(disk.addFile(path, mode), path);
       }),
-    openRead: (path) =>
-      look(() => {
-        const node = disk.node(path);
-        if (node === null) throw new FileError("ENOENT", path);
-        if (node.kind !== "file") throw new FileError("EISDIR", path);
-        return descriptors.open(node, path);
-      }),
+    openRead,
+    openPlain: openRead,
+    mayWrite: () => true,
+    giveTo: () => undefined,
     read: (fd, into, position) => look(() => descriptors.node(fd).data.copy(into, 0, position)),
     write: (fd, text) => change("write", descriptors.path(fd), () => write(descriptors.node(fd), text)),
     chmod: (fd, mode) => change("chmod", descriptors.path(fd), () => disk.setMode(descriptors.node(fd), mode)),

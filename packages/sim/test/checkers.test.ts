@@ -66,7 +66,15 @@ const granted = (stage_id: string, exec_id: string, fence: number): RunEvent => 
   request_id: "r1",
   lease_ms: 1_000,
 });
-const result = { manifest_sha256: "m", exits: [], outputs: {}, started_at: null, duration_ms: 1, message: "" };
+const result = {
+  manifest_sha256: "m",
+  exits: [],
+  outputs: {},
+  started_at: null,
+  duration_ms: 1,
+  message: "",
+  sandbox: null,
+};
 const succeeded = (stage_id: string, exec_id: string): RunEvent => ({
   type: "exec_succeeded",
   stage_id,

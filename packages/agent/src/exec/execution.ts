@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import {
   type CommandSpec,
   type Finding,
   type Grant,
   logName,
+  type Manifest,
   type ManifestCommand,
   rfc3339,
   strictest,
@@ -19,6 +21,10 @@ import { type CommandEnd, runCommand } from "./command.ts";
 import { environmentOf, markOf } from "./environment.ts";
 import type { Halt, HaltCause } from "./halt.ts";
 import { blankCommand, type Conclusion, failedBy, makeManifest, recordVerdict, SUCCEEDED } from "./manifest.ts";
+import { chooseSandbox, type Held } from "../sandbox/sandbox.ts";
+import { keeperLimits, recordLimits } from "../sandbox/limits.ts";
+import { contain, environmentInside, isVisible, type Rooms, visiblePath } from "../sandbox/profile.ts";
+import type { StartCommand } from "../ports.ts";
 import type { Site } from "./run.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -35,6 +41,8 @@ export class Execution {
   readonly #commands: ManifestCommand[];
   readonly #hashes: { readonly index: number; readonly found: FoundProgram; readonly facts: ProgramFacts }[] = [];
   #verdicts: readonly Verdict[] = [];
+  #held: Held = { level: "none", why: "nothing was started" };
+  #rooms: Rooms | null = null;
   #failure: Conclusion | null = null;
 
   constructor(site: Site, grant: Grant, halt: Halt, lease: Lease, bundle: Bundle, scratch: Scratch) {
@@ -57,6 +65,12 @@ export class Execution {
     if (refused !== null) return this.#fail(refused);
     const workspace = findWorkspace(ports.files, options.workspace_roots, this.#grant.workspace);
     if (!workspace.ok) return this.#fail(workspace.error);
+    const held = chooseSandbox(ports.files, options.sandbox, this.#grant.exec, {
+      state: options.state,
+      workspace: workspace.value,
+    });
+    if (!held.ok) return this.#fail(held.error);
+    this.#held = held.value;
 
     const { timeout_ms } = this.#grant.exec;
     const clear =
@@ -66,10 +80,44 @@ export class Execution {
             this.#halt.set("timeout", `the stage's timeout of ${timeout_ms} ms is over`),
           );
     try {
+      if (held.value.level === "contained") this.#openRooms(held.value.profile.keeper, workspace.value);
       for (let i = 0; i < this.#commands.length && this.#failure === null; i++) await this.#command(i, workspace.value);
     } finally {
       clear();
+      this.#closeRooms();
     }
+  }
+
+  /** Opened once, so that what is put in their place later is not what commands see. */
+  #openRooms(keeper: string, workspace: string): void {
+    const { files } = this.#site.ports;
+    const { exec } = this.#grant;
+    const { directory, output, requires } = this.#scratch;
+    const user = this.#held.level === "contained" ? this.#held.profile.user : null;
+    const run = join(this.#site.options.state, "runs", this.#grant.run_id);
+    if (user !== null) {
+      const stages = this.#grant.requires
+        .filter(({ bundle }) => bundle !== null)
+        .map(({ stage_id }) => join(run, stage_id));
+      for (const path of [directory, output, requires, run, ...stages]) files.giveTo(path, user);
+    }
+    const room = (path: string) => ({ path, fd: files.openRead(path) });
+    this.#rooms = {
+      workspace: room(workspace),
+      scratch: room(directory),
+      run: room(run),
+      keeper: files.openRead(keeper),
+      network: exec.network,
+      limits: keeperLimits(exec.limits, "contained"),
+    };
+  }
+
+  #closeRooms(): void {
+    const rooms = this.#rooms;
+    if (rooms === null) return;
+    this.#rooms = null;
+    const { files } = this.#site.ports;
+    for (const fd of [rooms.workspace.fd, rooms.scratch.fd, rooms.run.fd, rooms.keeper]) files.close(fd);
   }
 
   async publish(): Promise<string> {
@@ -88,9 +136,18 @@ export class Execution {
         outputs: outputs.ok ? outputs.value : {},
         commands: this.#commands,
         supervisor: processes.supervisor,
+        sandbox: this.#sandbox(),
+        limits: recordLimits(this.#grant.exec.limits, this.#held.level, processes.supervisor === "keeper"),
       };
       return makeManifest(this.#grant, this.#site.agent, facts, files);
     });
+  }
+
+  #sandbox(): Manifest["sandbox"] {
+    const held = this.#held;
+    const { uid } = this.#site.agent;
+    if (held.level === "none") return { level: "none", why: held.why, network: true, uid };
+    return { level: held.level, why: "", network: this.#grant.exec.network, uid: held.profile.user?.uid ?? uid };
   }
 
   /** The first failure stands. */
@@ -111,17 +168,18 @@ export class Execution {
     const { ports, options, held } = this.#site;
     const spec = this.#grant.exec.commands[index]!;
     const places = { workspace, output: this.#scratch.output, requires: this.#scratch.requires };
-    const env = environmentOf(options.environment, spec.env, this.#grant, places);
-    const ready = this.#prepare(index, workspace, env.PATH);
+    const given = environmentOf(options.environment, spec.env, this.#grant, places);
+    const ready = this.#prepare(index, workspace, given.PATH);
     if (ready === null) return;
+    const env = this.#held.level === "none" ? given : { ...environmentInside(given, ready.cwd), ...spec.env };
 
     const logs = this.#bundle.openLogs(index);
     const started_at = rfc3339(ports.clock.wall());
     const [argv0, ...args] = spec.argv;
     const end = await runCommand(
       ports,
-      {
-        file: ready.found.path,
+      this.#contained({
+        file: ready.file,
         argv0: argv0!,
         args,
         cwd: ready.cwd,
@@ -131,7 +189,8 @@ export class Execution {
         signal: spec.stop.signal,
         lease_ms: this.#lease.left(),
         grace_ms: this.#grace(spec, null),
-      },
+        limits: keeperLimits(this.#grant.exec.limits, this.#held.level),
+      }),
       {
         timeout_ms: spec.timeout_ms,
         idle_timeout_ms: spec.idle_timeout_ms,
@@ -167,6 +226,12 @@ export class Execution {
     this.#judge(index, end);
   }
 
+  #contained(start: StartCommand): StartCommand {
+    if (this.#held.level === "none") return start;
+    if (this.#rooms === null) throw new TypeError("a contained command has its rooms");
+    return contain(this.#held.profile, this.#rooms, start);
+  }
+
   /** Its author's word counts for as long as the exec is ours: what may run elsewhere by now, or is in the way, gets no longer. */
   #grace({ stop }: CommandSpec, cause: HaltCause | null): number {
     const agents = this.#site.grace();
@@ -178,11 +243,7 @@ export class Execution {
   }
 
   /** All that is looked up just before a command starts. Null: it must not, or cannot. */
-  #prepare(
-    index: number,
-    workspace: string,
-    path: string,
-  ): { readonly cwd: string; readonly found: FoundProgram } | null {
+  #prepare(index: number, workspace: string, path: string): { readonly cwd: string; readonly file: string } | null {
     const { files } = this.#site.ports;
     const spec = this.#grant.exec.commands[index]!;
     const cwd = findCwd(files, workspace, spec.cwd);
@@ -200,7 +261,17 @@ export class Execution {
     const judged = { grant: this.#grant, index, found: found.value, workspace };
     const refused = judgeFile(files, this.#site.twins, judged);
     if (refused !== null) return this.#refuse(index, refused);
-    return { cwd: cwd.value, found: found.value };
+    const file = this.#fileToStart(found.value);
+    if (file !== null) return { cwd: cwd.value, file };
+    const message = `${found.value.realpath} cannot be seen from within the sandbox; show its directory with --sandbox-read DIR`;
+    return this.#refuse(index, { reason: "denied", message });
+  }
+
+  /** Null: its sandbox does not have it. */
+  #fileToStart({ path, realpath }: FoundProgram): string | null {
+    if (this.#held.level === "none") return path;
+    if (this.#rooms === null || !isVisible(this.#held.profile, this.#rooms, realpath)) return null;
+    return visiblePath(this.#held.profile, this.#rooms, path) ? path : realpath;
   }
 
   #refuse(index: number, refused: Refused & { readonly finding?: Finding | null }): null {

@@ -26,10 +26,12 @@ export interface ExecFacts {
   readonly outputs: Readonly<Record<string, string>>;
   readonly commands: readonly ManifestCommand[];
   readonly supervisor: Manifest["supervisor"];
+  readonly sandbox: Manifest["sandbox"];
+  readonly limits: Manifest["limits"];
 }
 
 export function makeManifest(grant: Grant, agent: AgentName, facts: ExecFacts, files: Manifest["files"]): Manifest {
-  const { conclusion, commands, outputs, started_at, ended_at, duration_ms, supervisor } = facts;
+  const { conclusion, commands, outputs, started_at, ended_at, duration_ms, supervisor, sandbox, limits } = facts;
   return {
     schema: "orchestrator.manifest/1",
     run_id: grant.run_id,
@@ -46,7 +48,8 @@ export function makeManifest(grant: Grant, agent: AgentName, facts: ExecFacts, f
     effects: grant.exec.effects,
     timeout_ms: grant.exec.timeout_ms,
     approval: grant.approval,
-    sandbox: { level: "none" },
+    sandbox,
+    limits,
     supervisor,
     requires: grant.requires.map(({ stage_id, exec_id, manifest_sha256 }) => ({ stage_id, exec_id, manifest_sha256 })),
     ...conclusion,

@@ -5,6 +5,7 @@ import { parseOutputs } from "./outputs.ts";
 
 /** The two files that a stage's commands read and write beside their workspace. Never in the bundle. */
 export interface Scratch {
+  readonly directory: string;
   readonly output: string;
   readonly requires: string;
   outputs(): Result<Readonly<Record<string, string>>, string>;
@@ -21,6 +22,7 @@ export function makeScratch(files: Files, directory: string, state: string, requ
   files.writeText(output, "", 0o600);
   files.writeText(requires_file, requiresText(state, requires), 0o600);
   return {
+    directory,
     output,
     requires: requires_file,
     outputs: () => readOutputs(files, output),
@@ -42,13 +44,13 @@ function requiresText(state: string, requires: Grant["requires"]): string {
 }
 
 function readOutputs(files: Files, path: string): ReturnType<typeof parseOutputs> {
-  const stat = files.stat(path);
-  if (stat === null) return err("ORCHESTRATOR_OUTPUT was removed");
-  if (stat.kind !== "file") return err("ORCHESTRATOR_OUTPUT is no longer a file");
-  if (stat.size === 0) return parseOutputs(new Uint8Array());
-  const bytes = new Uint8Array(Math.min(stat.size, OUTPUT_BYTES_MAX + 1));
-  const fd = files.openRead(path);
+  if (!files.exists(path)) return err("ORCHESTRATOR_OUTPUT was removed");
+  const fd = files.openPlain(path);
+  if (fd === null) return err("ORCHESTRATOR_OUTPUT is no longer a file");
   try {
+    const { kind, size } = files.statOpen(fd);
+    if (kind !== "file") return err("ORCHESTRATOR_OUTPUT is no longer a file");
+    const bytes = new Uint8Array(Math.min(size, OUTPUT_BYTES_MAX + 1));
     return parseOutputs(bytes.subarray(0, files.read(fd, bytes, 0)));
   } finally {
     files.close(fd);

@@ -13,6 +13,8 @@ export const realFiles: Files = {
   mkdirs: (path, mode) => fs.mkdirSync(path, { recursive: true, mode }) ?? null,
   openNew: (path, mode) => fs.openSync(path, c.O_RDWR | c.O_CREAT | c.O_EXCL | c.O_APPEND | c.O_NOFOLLOW, mode),
   openRead: (path) => fs.openSync(path, c.O_RDONLY | c.O_NONBLOCK | c.O_NOCTTY),
+  openPlain: (path) =>
+    unless("ELOOP", null, () => fs.openSync(path, c.O_RDONLY | c.O_NONBLOCK | c.O_NOCTTY | c.O_NOFOLLOW)),
   read: (fd, into, position) => fs.readSync(fd, into, 0, into.length, position),
   write(fd, text) {
     const bytes = Buffer.from(text);
@@ -43,6 +45,12 @@ export const realFiles: Files = {
       return false;
     }
   },
+  mayWrite(path, { uid, gid }) {
+    const stat = fs.statSync(path);
+    const shift = stat.uid === uid ? 6 : stat.gid === gid ? 3 : 0;
+    return ((stat.mode >> shift) & 0o3) === 0o3;
+  },
+  giveTo: (path, { uid, gid }) => fs.lchownSync(path, uid, gid),
   syncDirectory(path, mode) {
     const fd = fs.openSync(path, c.O_RDONLY | c.O_DIRECTORY | c.O_NOFOLLOW);
     try {

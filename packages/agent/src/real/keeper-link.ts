@@ -163,8 +163,9 @@ class Kept {
         this.#hasPid(first);
         return null;
       case "F": {
-        const code = errorNames.get(first) ?? `errno ${first}`;
-        this.#settle({ started: false, code, message: `${words[1]} ${this.#about(words[1] ?? "")}` });
+        const call = words[1] ?? "";
+        const code = first === 0 ? "SANDBOX" : (errorNames.get(first) ?? `errno ${first}`);
+        this.#settle({ started: false, code, message: `${call} ${this.#about(call)}` });
         return "over";
       }
       case "K": {
@@ -177,8 +178,12 @@ class Kept {
       case "E":
         this.#settle({
           started: true,
-          exit: { code: first < 0 ? null : first, signal: second < 0 ? null : signalName(second) },
-          usage: { user_ms: third, system_ms: fourth, rss_kb_max: fifth },
+          ...(first < 0 && second < 0
+            ? { exit: null, usage: null }
+            : {
+                exit: { code: first < 0 ? null : first, signal: second < 0 ? null : signalName(second) },
+                usage: { user_ms: third, system_ms: fourth, rss_kb_max: fifth },
+              }),
           cut: this.#cut,
         });
         return null;
@@ -206,7 +211,16 @@ class Kept {
   }
 
   #about(call: string): string {
-    return call === "execve" ? this.command.file : call === "chdir" ? this.command.cwd : "";
+    switch (call) {
+      case "execve":
+        return this.command.contained === undefined ? this.command.file : "";
+      case "chdir":
+        return this.command.cwd;
+      case "sandbox":
+        return "was not set up; what bubblewrap says of it stands in its stderr";
+      default:
+        return "";
+    }
   }
 }
 
@@ -224,17 +238,20 @@ const signalName = (number: number): string => signalNames.get(number) ?? `SIG${
 
 const msOf = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), 2 ** 31 - 1);
 const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+const START_BYTES = 64;
+/** No user, and no descriptor. */
+const NOBODY = 2 ** 32 - 1;
 
 /** A text: why no system could start this. */
 function startFrame(id: number, command: StartCommand): Buffer | string {
-  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms, signal } = command;
-  const strings = [file, cwd, argv0, ...args];
-  const argc = strings.length - 2;
+  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms, signal, limits = "", contained } = command;
+  const strings = [file, cwd, limits, argv0, ...args];
+  const argc = strings.length - 3;
   for (const name of Object.keys(env)) strings.push(`${name}=${env[name]}`);
-  const envc = strings.length - 2 - argc;
+  const envc = strings.length - 3 - argc;
   if (strings.some((text) => text.includes("\0"))) return "EINVAL";
   const text = `${strings.join("\0")}\0`;
-  const length = 36 + Buffer.byteLength(text);
+  const length = START_BYTES + Buffer.byteLength(text);
   if (length > FRAME_BYTES_MAX) return "E2BIG";
   const frame = Buffer.allocUnsafe(4 + length);
   const words = [
@@ -246,11 +263,15 @@ function startFrame(id: number, command: StartCommand): Buffer | string {
     constants.signals[signal],
     stdout,
     stderr,
+    contained === undefined ? 0 : 1,
+    contained?.user?.uid ?? NOBODY,
+    contained?.user?.gid ?? NOBODY,
+    ...[0, 1, 2, 3].map((i) => contained?.inherited[i] ?? NOBODY),
     argc,
     envc,
   ];
   words.forEach((word, i) => frame.writeUInt32LE(word, 4 * i));
-  frame.write(text, 40);
+  frame.write(text, 4 + START_BYTES);
   return frame;
 }
 

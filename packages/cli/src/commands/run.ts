@@ -7,6 +7,7 @@ import type { Context } from "../context.ts";
 import { attachToRunning } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
 import { problemError, usageError } from "../errors.ts";
+import type { SandboxFlags } from "../local/agent.ts";
 import { runName } from "../render/run.ts";
 import { sayWhatGoesOnToo, sayWhatStaysOpen } from "../watch/beside.ts";
 import { exitOfRun, showEnd } from "../watch/end.ts";
@@ -16,7 +17,7 @@ import { watchRun } from "../watch/watch.ts";
 import { readWorkflow } from "../workflow-file.ts";
 import { noDaemon } from "./stop.ts";
 
-export interface RunOptions {
+export interface RunOptions extends SandboxFlags {
   readonly continue?: string;
   readonly detach?: boolean;
   readonly workspace?: string;
@@ -106,8 +107,10 @@ async function withHost(
 ): Promise<ExitName> {
   const progress = makeProgress(context);
   const running = findDaemon(context.state);
-  if (options.slots !== undefined && running !== null && running.owner !== "command") {
-    progress.say("a daemon is running, with agents of its own: --slots says nothing to them");
+  for (const flag of ["slots", "sandbox", "sandboxUser", "sandboxRead"] as const) {
+    if (options[flag] === undefined || running === null || running.owner === "command") continue;
+    const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    progress.say(`a daemon is running, with agents of its own: --${name} says nothing to them`);
   }
   let early = false;
   // Ctrl-C before there is a run: nothing to cancel, and what was begun is closed in order
@@ -117,6 +120,7 @@ async function withHost(
   const host = await openHost(context, {
     slots: options.slots ?? null,
     workspace_roots: [...new Set(roots)],
+    sandbox: options,
     say: (text) => progress.say(text),
   }).finally(off);
   try {

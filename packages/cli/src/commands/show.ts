@@ -2,16 +2,8 @@ import type { ExitName, RunView } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { withDaemon } from "../daemon/attach.ts";
 import { findRun } from "../daemon/find-run.ts";
-import {
-  bundleLines,
-  decisionLines,
-  localTime,
-  outputLines,
-  runName,
-  runTime,
-  SANDBOX,
-  stageTable,
-} from "../render/run.ts";
+import { bundleLines, decisionLines, localTime, outputLines, runName, runTime, stageTable } from "../render/run.ts";
+import { sandboxText } from "../render/sandbox.ts";
 import { paintStatus } from "../render/style.ts";
 import { oneLine, padEnd } from "../render/text.ts";
 import { answerLines, asking, questionText } from "../watch/question.ts";
@@ -22,13 +14,14 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
   withDaemon<ExitName>(context, async ({ link }) => {
     const view = await link.call("showRun", { params: { run_id: await findRun(link, wanted) } });
     if (context.json) {
-      emitJson(context, { ...view, sandbox: "none" });
+      emitJson(context, view);
       return "ok";
     }
     const now = Date.now();
     const frozen = await frozenLine(context, link);
     if (frozen !== null) context.io.err(`${frozen}\n`);
-    const lines = [...headLines(context, view, now), "", ...stageTable(view.stages, context.out_style, now)];
+    const sandbox = oneLine(sandboxText(context, view) ?? "");
+    const lines = [...headLines(context, view, sandbox, now), "", ...stageTable(view.stages, context.out_style, now)];
     for (const stage of asking(view.stages)) {
       lines.push("", ...(await questionText(link, view, stage)));
       lines.push(...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`));
@@ -45,7 +38,7 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
     return "ok";
   });
 
-function headLines({ out_style }: Context, { run, intent }: RunView, now: number): string[] {
+function headLines({ out_style }: Context, { run, intent }: RunView, sandbox: string, now: number): string[] {
   const { goal, constraints = [] } = (intent ?? {}) as { goal?: string; constraints?: readonly string[] };
   const fields: [string, string][] = [
     ["run", runName(run)],
@@ -57,7 +50,7 @@ function headLines({ out_style }: Context, { run, intent }: RunView, now: number
     ["by", `${oneLine(run.by.name)} (${run.by.role})`],
     ["plan", run.plan_digest],
     ["workspace", oneLine(run.workspace)],
-    ["sandbox", SANDBOX],
+    ...(sandbox === "" ? [] : [["sandbox", sandbox] as [string, string]]),
   ];
   return fields.map(([name, value]) => `${padEnd(name, 10)}  ${value}`);
 }

@@ -6,12 +6,12 @@ import { type ExitName, exitCode, exitCodes } from "orchestrator-core";
 import { findDaemon, findSupervisor, prepareState } from "orchestrator-daemon/state";
 import { type Context, say } from "../context.ts";
 import { problemError } from "../errors.ts";
-import { AGENT_LOG, startAgent } from "../local/agent.ts";
+import { AGENT_LOG, type SandboxFlags, startAgent } from "../local/agent.ts";
 import { programFile } from "../local/program.ts";
 import { type ChildEnd, endedForGood, endText, type Supervised, supervise } from "../local/supervise.ts";
 import { plural } from "../render/text.ts";
 
-export interface UpOptions {
+export interface UpOptions extends SandboxFlags {
   readonly listen?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -41,7 +41,9 @@ export async function up(context: Context, options: UpOptions): Promise<ExitName
   if (first === "ready") {
     const slots = options.slots ?? Math.max(1, Math.floor(availableParallelism() / options.agents));
     for (let i = 0; i < options.agents; i++) {
-      agents.push(startAgent(context, { slots, workspace_roots: roots, say: (text) => say(context, text) }));
+      agents.push(
+        startAgent(context, { slots, workspace_roots: roots, sandbox: options, say: (text) => say(context, text) }),
+      );
     }
     say(
       context,

@@ -1,16 +1,24 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { prepareState } from "orchestrator-daemon/state";
 import type { Context } from "../context.ts";
 import { programFile } from "./program.ts";
 import { type Supervised, supervise } from "./supervise.ts";
 
+/** As they are given to `run` and `up`, for the agent to read. */
+export interface SandboxFlags {
+  readonly sandbox?: string;
+  readonly sandboxUser?: string;
+  readonly sandboxRead?: readonly string[];
+}
+
 export interface AgentOptions {
   /** Commands at the same time. Null: one per processor. */
   readonly slots: number | null;
   readonly workspace_roots: readonly string[];
+  readonly sandbox: SandboxFlags;
   readonly say: (text: string) => void;
 }
 
@@ -21,7 +29,7 @@ export const AGENT_LOG = "agent.log";
  * Starts a local agent and keeps it alive. It finds the daemon by itself as soon as there is one, so it can be
  * started before: a small process forks faster. When this process is gone, its stdin ends, and so does it.
  */
-export function startAgent(context: Context, { slots, workspace_roots, say }: AgentOptions): Supervised {
+export function startAgent(context: Context, { slots, workspace_roots, sandbox, say }: AgentOptions): Supervised {
   prepareState(context.state);
   const words = [
     programFile("orchestrator-agent"),
@@ -30,6 +38,9 @@ export function startAgent(context: Context, { slots, workspace_roots, say }: Ag
     "--slots",
     String(slots ?? availableParallelism()),
     ...workspace_roots.flatMap((root) => ["--workspace-root", root]),
+    ...(sandbox.sandbox === undefined ? [] : ["--sandbox", sandbox.sandbox]),
+    ...(sandbox.sandboxUser === undefined ? [] : ["--sandbox-user", sandbox.sandboxUser]),
+    ...(sandbox.sandboxRead ?? []).flatMap((path) => ["--sandbox-read", resolve(context.cwd, path)]),
     "--parent-stdin",
   ];
   return supervise({

@@ -4,9 +4,6 @@ import { paintStatus, type Style } from "./style.ts";
 import { table } from "./table.ts";
 import { fit, oneLine, padEnd, width } from "./text.ts";
 
-/** What the operating system enforced on commands. The manifest knows no other level yet. */
-export const SANDBOX = "none: commands ran as your user, with all its rights";
-
 const NOTE_COLUMNS = 100;
 /** Beyond this many stages a table shows only those that did not succeed. */
 const ROWS_MAX = 100;

@@ -2,8 +2,9 @@ import { type ExecView, type ExitName, logName, type RunView, type StageView } f
 import { type Context, say } from "../context.ts";
 import { readTail } from "../daemon/file.ts";
 import { bundleLines, runName, runTime, stageTable } from "../render/run.ts";
+import { sandboxText } from "../render/sandbox.ts";
 import { paintStatus } from "../render/style.ts";
-import { plural, safe } from "../render/text.ts";
+import { oneLine, plural, safe } from "../render/text.ts";
 import type { Host } from "./host.ts";
 import { answerLines, asking, questionText } from "./question.ts";
 
@@ -37,6 +38,8 @@ export async function showEnd(context: Context, host: Host, view: RunView): Prom
     lines.push(`… and ${plural(failed.length - FAILURES_SHOWN, "failed stage")} more`, "");
 
   lines.push(`run ${runName(run)} ${paintStatus(out_style, run.status)} after ${runTime(run, now)}`);
+  const sandbox = sandboxText(context, view);
+  if (sandbox !== null) lines.push(`sandbox ${oneLine(sandbox)}`);
   const bundles = bundleLines(stages);
   if (bundles.length > 0) {
     lines.push(`bundles in ${context.state_shown}/runs/${run.run_id}/`, ...bundles.map((line) => `  ${line}`));

@@ -153,6 +153,7 @@ const recorded = (exec_id: string, manifest_sha256: string | null) =>
           exits: [],
           manifest_sha256,
           duration_ms: 1,
+          sandbox: "none",
           bundle: "",
         },
       ],

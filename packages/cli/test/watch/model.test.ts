@@ -11,6 +11,7 @@ const result = (duration_ms: number, message = ""): ExecResult => ({
   started_at: null,
   duration_ms,
   message,
+  sandbox: "none",
 });
 
 /** Applies events one second apart. */

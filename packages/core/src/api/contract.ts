@@ -2,7 +2,7 @@ import { type Static, type TSchema, Type } from "../schema.ts";
 import { DIGEST_PATTERN } from "../canonical.ts";
 import { AGENT_ID_PATTERN, ULID_PATTERN } from "../ids.ts";
 import { FILE_NAME_PATTERN } from "../bundle/manifest.ts";
-import { stopSignals } from "../workflow/spec.ts";
+import { sandboxLevels, stopSignals } from "../workflow/spec.ts";
 import { type Role, roles } from "./roles.ts";
 
 /**
@@ -58,6 +58,8 @@ export const ExecViewSchema = Type.Object(
     exits: Type.Array(Exit),
     manifest_sha256: Nullable(Digest),
     duration_ms: Nullable(Type.Integer()),
+    /** What held its commands. Null where no manifest says so. */
+    sandbox: Nullable(Type.String()),
     /** The bundle, relative to the state directory. */
     bundle: Type.String(),
   },
@@ -151,6 +153,18 @@ export const ExecBlockSchema = Type.Object(
     commands: Type.Array(CommandSpecSchema),
     effects: Type.Union([Type.Literal("idempotent"), Type.Literal("once")]),
     timeout_ms: Nullable(Type.Integer()),
+    sandbox: Type.Enum([...sandboxLevels]),
+    network: Type.Boolean(),
+    limits: Type.Object(
+      {
+        cpu_time_ms: Nullable(Type.Integer()),
+        memory_bytes: Nullable(Type.Integer()),
+        processes: Nullable(Type.Integer()),
+        file_size_bytes: Nullable(Type.Integer()),
+        open_files: Nullable(Type.Integer()),
+      },
+      closed,
+    ),
   },
   closed,
 );

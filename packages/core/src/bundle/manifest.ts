@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "../schema.ts";
 import { DIGEST_PATTERN, canonicalJson } from "../canonical.ts";
 import { failureReasons } from "../run/event.ts";
+import { sandboxLevels } from "../workflow/spec.ts";
 
 /**
  * The manifest of a bundle: canonical JSON (RFC 8785), integers only. It names every other file of the bundle
@@ -106,8 +107,21 @@ export const ManifestSchema = Type.Object(
     effects: Type.String(),
     timeout_ms: Nullable(Type.Integer()),
     approval: Nullable(Type.Object({ digest: Digest, by: Type.String(), at: Time }, closed)),
-    /** What the operating system enforced. Nothing is listed that was not. */
-    sandbox: Type.Object({ level: Type.Literal("none") }, closed),
+    /** What the operating system enforced on all commands. */
+    sandbox: Type.Object(
+      {
+        level: Type.Enum([...sandboxLevels]),
+        /** Why it is no more; empty where there is no more. */
+        why: Type.String(),
+        /** Whether commands had the machine's network. */
+        network: Type.Boolean(),
+        /** Who the commands were. */
+        uid: Type.Integer(),
+      },
+      closed,
+    ),
+    /** The limits that the exec block asks for. */
+    limits: Type.Array(Type.Object({ limit: Type.String(), value: Type.Integer(), enforced: Type.Boolean() }, closed)),
     /** What held the commands. `none`: only the agent, and nothing once it was gone. */
     supervisor: Type.Union([Type.Literal("keeper"), Type.Literal("none")]),
     requires: Type.Array(

@@ -312,4 +312,5 @@ export const emptyResult = (message: string): ExecResult => ({
   started_at: null,
   duration_ms: 0,
   message,
+  sandbox: null,
 });

@@ -1,4 +1,5 @@
 import type { Role } from "../api/roles.ts";
+import type { SandboxLevel } from "../workflow/spec.ts";
 
 /**
  * Facts about a run. A run is what its events make of it: the journal stores them in order, `apply` carries them
@@ -134,4 +135,6 @@ export interface ExecResult {
   readonly duration_ms: number;
   /** One sentence for people; empty on success. */
   readonly message: string;
+  /** What held its commands; null where no bundle could be written. */
+  readonly sandbox: SandboxLevel | null;
 }

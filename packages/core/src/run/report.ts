@@ -1,7 +1,7 @@
 import type { Grant, Report } from "../api/contract.ts";
 import type { Manifest } from "../bundle/manifest.ts";
 import { err, ok, type Result } from "../result.ts";
-import type { CommandSpec } from "../workflow/spec.ts";
+import { type ExecBlock, sandboxLevels } from "../workflow/spec.ts";
 import { emptyResult } from "./apply.ts";
 import type { ExecResult, FailureReason } from "./event.ts";
 import type { Refusal } from "./transition.ts";
@@ -24,7 +24,7 @@ export type Granted = Pick<
   "run_id" | "stage_id" | "exec_id" | "fence" | "exec_digest" | "plan_digest" | "policy_digest"
 > & {
   readonly agent_id: string;
-  readonly commands: readonly CommandSpec[];
+  readonly exec: ExecBlock;
 };
 
 /** What reading a report needs of its platform. */
@@ -81,16 +81,22 @@ function readManifest(text: string, granted: Granted, tools: ReportTools): Resul
     started_at: manifest.started_at,
     duration_ms: manifest.duration_ms,
     message: manifest.message,
+    sandbox: manifest.sandbox.level,
   };
   if (manifest.result !== "succeeded") {
     if (manifest.reason === null) return invalid(`the manifest's result is ${manifest.result} without a reason`);
     return ok({ kind: "ended", outcome: manifest.result, reason: manifest.reason, result });
   }
-  const untrue = granted.commands.findIndex((command, i) => {
+  const untrue = granted.exec.commands.findIndex((command, i) => {
     const exit = result.exits[i];
     return exit === undefined || exit === null || (exit.code !== 0 && !command.allow_failure);
   });
   if (untrue >= 0) return invalid(`the manifest claims success, and command ${untrue} did not succeed`);
+  const [least, reached] = [granted.exec.sandbox, manifest.sandbox.level];
+  if (sandboxLevels.indexOf(reached) < sandboxLevels.indexOf(least))
+    return invalid(
+      `the manifest claims success in the sandbox \`${reached}\`, and at least \`${least}\` was asked for`,
+    );
   return ok({ kind: "ended", outcome: "succeeded", result });
 }
 

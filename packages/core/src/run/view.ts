@@ -133,6 +133,7 @@ function execView(run_id: string, stage_id: string, exec: Exec): ExecView {
     exits: [...(result?.exits ?? [])],
     manifest_sha256: result?.manifest_sha256 ?? null,
     duration_ms: result?.duration_ms ?? null,
+    sandbox: result?.sandbox ?? null,
     bundle: bundlePath(run_id, stage_id, exec_id),
   };
 }

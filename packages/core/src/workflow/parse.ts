@@ -3,6 +3,7 @@ import { parseDuration } from "../duration.ts";
 import { pathBeneath } from "../path.ts";
 import type { Problem } from "../problem.ts";
 import { type Result, assert, err, ok } from "../result.ts";
+import { parseSize } from "../size.ts";
 import { compileCheck } from "./check.ts";
 import { type Locate, readDocument } from "./document.ts";
 import { type Found, type Report, found, makeCollector } from "./found.ts";
@@ -12,12 +13,13 @@ import { workflowRules } from "./rules.ts";
 import {
   type CommandFile,
   type ExecStageFile,
+  type LimitsFile,
   type StageFile,
   type WorkflowFile,
   WorkflowFileSchema,
   workflowLimits,
 } from "./schema.ts";
-import type { CommandSpec, ExecStageSpec, StageSpec, StopSpec, WorkflowSpec } from "./spec.ts";
+import type { CommandSpec, ExecStageSpec, LimitsSpec, StageSpec, StopSpec, WorkflowSpec } from "./spec.ts";
 
 export type Problems = readonly [Problem, ...Problem[]];
 
@@ -103,6 +105,9 @@ const execStageOf = (stage: ExecStageFile): ExecStageSpec => ({
     commands: stage.exec.map((command) => commandOf(command, stage)),
     effects: stage.effects ?? "idempotent",
     timeout_ms: durationOf(stage.timeout),
+    sandbox: stage.sandbox ?? "none",
+    network: stage.network ?? false,
+    limits: limitsOf(stage.limits),
   },
   retry: { attempts_max: stage.retry?.attempts_max ?? 1, backoff_ms: durationOf(stage.retry?.backoff) ?? 1_000 },
   leases_lost_max: stage.leases_lost_max ?? 3,
@@ -129,6 +134,21 @@ const stopOf = ({ signal = "SIGTERM", grace }: NonNullable<ExecStageFile["stop"]
   signal,
   grace_ms: durationOf(grace),
 });
+
+const limitsOf = ({ cpu_time, memory, processes, file_size, open_files }: LimitsFile = {}): LimitsSpec => ({
+  cpu_time_ms: durationOf(cpu_time),
+  memory_bytes: sizeOf(memory),
+  processes: processes ?? null,
+  file_size_bytes: sizeOf(file_size),
+  open_files: open_files ?? null,
+});
+
+function sizeOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const bytes = parseSize(text);
+  assert(bytes !== null, "sizes were inspected");
+  return bytes;
+}
 
 function durationOf(text: string | undefined): number | null {
   if (text === undefined) return null;

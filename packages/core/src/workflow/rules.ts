@@ -14,6 +14,7 @@ export const workflowRules: Rules = {
     duration: duration(0),
     timeout: duration(1),
     grace: duration(0, 600_000),
+    "cpu-time": duration(1_000),
     cwd,
     argv,
     "argv-item": argvItem,
@@ -43,7 +44,8 @@ function duration(least_ms: number, most_ms = Number.POSITIVE_INFINITY): Check {
     if (ms === null ? !DURATION.test(value) : ms >= least_ms && ms <= most_ms) return;
     const isLong = ms === null || ms > most_ms;
     const message = `${subject(path)} is ${quote(value)}, which is too ${isLong ? "long" : "short"}`;
-    const bound = isLong ? `write at most ${most_ms / 60_000}m` : "write at least 1ms, or leave it out";
+    const least = least_ms < 1_000 ? `${least_ms}ms` : `${least_ms / 1_000}s`;
+    const bound = isLong ? `write at most ${most_ms / 60_000}m` : `write at least ${least}, or leave it out`;
     report(found("duration-invalid", path, message, ms === null ? DURATION_FORM : bound));
   };
 }

@@ -1,6 +1,7 @@
 import { type Static, Type } from "../schema.ts";
 import { DURATION_PATTERN } from "../duration.ts";
 import { STAGE_ID_PATTERN } from "../ids.ts";
+import { SIZE_PATTERN } from "../size.ts";
 import { stopSignals } from "./spec.ts";
 
 /**
@@ -79,6 +80,52 @@ const StopSchema = Type.Object(
     "x-example": "stop: { signal: SIGINT, grace: 30s }",
   },
 );
+
+const Size = (description: string, example: string) =>
+  Type.String({ pattern: SIZE_PATTERN, description, "x-noun": "a size, such as 512MiB or 2GiB", "x-example": example });
+
+const LimitsSchema = Type.Object(
+  {
+    cpu_time: Type.Optional(
+      Type.String({
+        ...duration,
+        description: "Processor time of each process, in whole seconds.",
+        "x-rule": "cpu-time",
+        "x-example": "cpu_time: 10m",
+      }),
+    ),
+    memory: Type.Optional(Size("Memory of its own that each process may write to.", "memory: 2GiB")),
+    processes: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description: "Processes and threads of a command at a time. Enforced in a sandbox only.",
+        "x-example": "processes: 200",
+      }),
+    ),
+    file_size: Type.Optional(Size("What each file that they write, logs among them, may grow to.", "file_size: 1GiB")),
+    open_files: Type.Optional(
+      Type.Integer({
+        minimum: 16,
+        maximum: 1_048_576,
+        description: "Files that each process may have open.",
+        "x-example": "open_files: 1024",
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description: "Limits that the operating system sets.",
+    "x-noun": "a mapping of limits",
+    "x-example": "limits: { memory: 2GiB, cpu_time: 10m }",
+    "x-key-hints": {
+      cpu: "did you mean `cpu_time`?",
+      mem: "did you mean `memory`?",
+      pids: "did you mean `processes`?",
+    },
+  },
+);
+export type LimitsFile = Static<typeof LimitsSchema>;
 
 const Text = (chars_max: number, description: string, more: object = {}) =>
   Type.String({ minLength: 1, maxLength: chars_max, description, ...more });
@@ -244,6 +291,22 @@ const ExecStageSchema = Type.Object(
         "x-example": "effects: once",
       }),
     ),
+    sandbox: Type.Optional(
+      Type.Union([Type.Literal("none"), Type.Literal("contained")], {
+        default: "none",
+        description: "The least that has to hold its commands. An agent that reaches less refuses them.",
+        "x-noun": "`none` or `contained`",
+        "x-example": "sandbox: contained",
+      }),
+    ),
+    network: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: "In a sandbox its commands have no network, unless it says so.",
+        "x-example": "network: true",
+      }),
+    ),
+    limits: Type.Optional(LimitsSchema),
     labels: Type.Optional(
       Type.Array(
         Type.String({

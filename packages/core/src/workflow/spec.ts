@@ -58,7 +58,37 @@ export interface ExecBlock {
   readonly effects: "idempotent" | "once";
   /** Bound on all commands together. */
   readonly timeout_ms: number | null;
+  /** The least that has to hold its commands: where an agent reaches less, none of them starts. */
+  readonly sandbox: SandboxLevel;
+  /** Whether commands in a sandbox share the machine's network. */
+  readonly network: boolean;
+  readonly limits: LimitsSpec;
 }
+
+/**
+ * What the operating system keeps commands from. `none`: nothing, they have all rights of their user. `contained`: a
+ * view of the machine of their own, in which they can write their workspace and nothing else.
+ */
+export const sandboxLevels = ["none", "contained"] as const;
+export type SandboxLevel = (typeof sandboxLevels)[number];
+
+/** Of each process of a command, `processes` of all together. Null: none but the agent's. */
+export interface LimitsSpec {
+  readonly cpu_time_ms: number | null;
+  /** Memory that it may write to and shares with nobody. */
+  readonly memory_bytes: number | null;
+  readonly processes: number | null;
+  readonly file_size_bytes: number | null;
+  readonly open_files: number | null;
+}
+
+export const noLimits: LimitsSpec = {
+  cpu_time_ms: null,
+  memory_bytes: null,
+  processes: null,
+  file_size_bytes: null,
+  open_files: null,
+};
 
 /** One command: an argv, never a shell line. `cwd` is relative to the workspace, `.` for the workspace itself. */
 export interface CommandSpec {

@@ -5,7 +5,7 @@ import { optionNames, words } from "../../src/policy/options.ts";
 import type { ProgramRow } from "../../src/policy/row.ts";
 import { rows } from "../../src/policy/tables/index.ts";
 import { shells } from "../../src/policy/tables/shells.ts";
-import type { WorkflowSpec } from "../../src/workflow/spec.ts";
+import { noLimits, type WorkflowSpec } from "../../src/workflow/spec.ts";
 import { command, exampleWords, judge } from "./fixtures.ts";
 
 const codes = (verdict: ReturnType<typeof judge>) => verdict.findings.map(({ problem }) => problem.code);
@@ -116,6 +116,9 @@ describe("a workflow's verdict", () => {
       commands: argvs.map((argv) => command(argv, { allow_shell: true })),
       effects: "idempotent",
       timeout_ms: null,
+      sandbox: "none",
+      network: false,
+      limits: noLimits,
     },
     retry: { attempts_max: 1, backoff_ms: 0 },
     leases_lost_max: 3,

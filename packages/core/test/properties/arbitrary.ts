@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { StageSpec, WorkflowSpec } from "orchestrator-core";
+import { noLimits, type StageSpec, type WorkflowSpec } from "orchestrator-core";
 
 /** What somebody tries on a run. Numbers choose among what is there, so that most of it makes sense and some does not. */
 export interface Attempt {
@@ -83,6 +83,9 @@ const stageSpec = (requires: readonly string[]): fc.Arbitrary<StageSpec> =>
               ],
               effects,
               timeout_ms: null,
+              sandbox: "none",
+              network: false,
+              limits: noLimits,
             },
             retry: { attempts_max, backoff_ms },
             leases_lost_max,

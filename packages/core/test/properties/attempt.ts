@@ -119,6 +119,7 @@ function reportOf(report: ModelReport, exec_id: string): ExecReport {
     started_at: null,
     duration_ms: 1,
     message: "",
+    sandbox: "none" as const,
   };
   if (report === "succeeded") return { kind: "ended", outcome: "succeeded", result };
   const outcome = report === "cancelled" ? "cancelled" : "failed";

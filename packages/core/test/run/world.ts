@@ -4,6 +4,7 @@ import {
   type ExecReport,
   makePlan,
   MemoryRun,
+  noLimits,
   type Problem,
   type Recorded,
   transition,
@@ -77,6 +78,7 @@ const result = (manifest_sha256: string) => ({
   started_at: null,
   duration_ms: 1,
   message: "",
+  sandbox: "none" as const,
 });
 export const success = (manifest: string): ExecReport => ({
   kind: "ended",
@@ -133,6 +135,9 @@ export function workflow(stages: Record<string, Options>, fail_fast = false): Wo
                 ],
                 effects: options.effects ?? "idempotent",
                 timeout_ms: null,
+                sandbox: "none",
+                network: false,
+                limits: noLimits,
               },
               retry: { attempts_max: options.attempts_max ?? 1, backoff_ms: 1_000 },
               leases_lost_max: options.leases_lost_max ?? 3,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseWorkflowText } from "../../src/workflow/parse.ts";
+import { noLimits } from "../../src/workflow/spec.ts";
 import { accepted, codesOf, problemsOf, withCommand, withStage } from "./fixtures.ts";
 
 describe("a workflow that is right", () => {
@@ -20,6 +21,9 @@ stages:
     stop: { signal: SIGINT }
     retry: { attempts_max: 3, backoff: 2s }
     effects: once
+    sandbox: contained
+    network: true
+    limits: { cpu_time: 10m, memory: 2GiB, open_files: 1024 }
     labels: [gpu]
     leases_lost_max: 5
     exec:
@@ -54,6 +58,9 @@ stages:
             ],
             effects: "idempotent",
             timeout_ms: null,
+            sandbox: "none",
+            network: false,
+            limits: noLimits,
           },
           retry: { attempts_max: 1, backoff_ms: 1_000 },
           leases_lost_max: 3,
@@ -87,6 +94,9 @@ stages:
             ],
             effects: "once",
             timeout_ms: 600_000,
+            sandbox: "contained",
+            network: true,
+            limits: { ...noLimits, cpu_time_ms: 600_000, memory_bytes: 2 * 1024 ** 3, open_files: 1_024 },
           },
           retry: { attempts_max: 3, backoff_ms: 2_000 },
           leases_lost_max: 5,
@@ -208,6 +218,22 @@ describe("what is wrong is found, at its place", () => {
       withStage({ exec: [{ argv: ["ls"], stop: { signal: "SIGKILL" } }] }),
       ["value-invalid /stages/a/exec/0/stop/signal"],
     ],
+    [
+      "half a second of processor time",
+      withStage({ limits: { cpu_time: "500ms" }, exec: [["ls"]] }),
+      ["duration-invalid /stages/a/limits/cpu_time"],
+    ],
+    [
+      "a size without a unit",
+      withStage({ limits: { memory: "512" }, exec: [["ls"]] }),
+      ["value-invalid /stages/a/limits/memory"],
+    ],
+    [
+      "a size of other units",
+      withStage({ limits: { file_size: "1GB" }, exec: [["ls"]] }),
+      ["value-invalid /stages/a/limits/file_size"],
+    ],
+    ["a level that is none", withStage({ sandbox: "strict", exec: [["ls"]] }), ["value-invalid /stages/a/sandbox"]],
     ["no time at all", withStage({ timeout: "0s", exec: [["ls"]] }), ["duration-invalid /stages/a/timeout"]],
     [
       "a bad backoff",

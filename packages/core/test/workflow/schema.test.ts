@@ -28,6 +28,8 @@ test("the editor's schema says the defaults that the parser takes", () => {
     backoff: "1s",
     leases_lost_max: 3,
     effects: "idempotent",
+    sandbox: "none",
+    network: false,
     signal: "SIGTERM",
   });
 });

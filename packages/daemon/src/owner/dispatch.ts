@@ -180,7 +180,7 @@ export class Dispatch {
     if (spec.kind !== "exec" || exec_digest === null)
       return refused({ code: "exec-unknown", message: `${stage_id} is a gate` });
     const { plan_digest, policy_digest } = run.plan;
-    const granted = { run_id, ...holder, exec_digest, plan_digest, policy_digest, commands: spec.exec.commands };
+    const granted = { run_id, ...holder, exec_digest, plan_digest, policy_digest, exec: spec.exec };
     const report = readReport(completion.report, granted, this.#parts);
     if (!report.ok) return refused(report.error);
     const events = this.#ledger.decide(run, { type: "complete", ...holder, report: report.value });
