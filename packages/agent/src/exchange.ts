@@ -59,6 +59,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
   let completing = false;
   let claiming = false;
   let parked: ClaimBody | null = null;
+  let claimed: Promise<void> = Promise.resolve();
   let empty_claims = 0;
   let lease_ms: number = times.lease_ms_assumed;
   /** How many of the outbox go one by one, since together they were refused. */
@@ -78,7 +79,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
     }
     if (claiming || parts.free() <= 0 || parts.wanted() <= 0) return;
     const settle_ms = parts.running() === 0 || full ? 0 : heard + tuning.settle_ms() - clock.now();
-    if (settle_ms <= 0) void claim();
+    if (settle_ms <= 0) claimed = claim();
     else clear = clock.after(settle_ms, nudge);
   }
 
@@ -94,8 +95,13 @@ export function makeExchange(parts: ExchangeParts): Exchange {
     const wait_ms = Math.min(times.claim_wait_ms_max, Math.floor(lease_ms / 2));
     const body = { agent_id, request_id: requestId(), jobs_max: Math.min(parts.wanted(), JOBS_MAX), wait_ms, ...reach };
     parked = body;
-    const answer = await link.askUntilAnswered("claim", { body }, wait_ms + times.answer_ms);
-    if (answer === null) return;
+    const wanted = (): boolean => parked === body;
+    const answer = await link.askUntilAnswered("claim", { body }, wait_ms + times.answer_ms, wanted);
+    if (answer === null || !wanted()) {
+      if (answer?.result.ok) take(answer.result.value.jobs, answer.sent, body.jobs_max);
+      claiming = false;
+      return;
+    }
     parked = null;
     if (answer.result.ok) {
       const { jobs } = answer.result.value;
@@ -173,13 +179,13 @@ export function makeExchange(parts: ExchangeParts): Exchange {
     unanswered: () => outbox.length + under_way.length,
     async withdraw() {
       if (parked === null) return;
-      // the same request again, without waiting: the daemon lets the parked one go and answers this one
+      // the same request again, without waiting: the daemon lets the parked one go and answers this one, and then both
       const body = { ...parked, wait_ms: 0 };
+      parked = null;
       const sent = clock.now();
       const result = await link.ask("claim", { body }, times.answer_ms);
-      parked = null;
-      claiming = false;
       if (result?.ok) take(result.value.jobs, sent, body.jobs_max);
+      await claimed;
     },
     claiming: () => claiming,
   };

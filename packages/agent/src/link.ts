@@ -22,8 +22,16 @@ export interface Link {
     input: Input<N>,
     timeout_ms: number,
   ): Promise<Result<Reply<N>, ProblemDocument> | null>;
-  /** Asks the same until it is answered, waiting longer each time. Null: the link was closed. */
-  askUntilAnswered<N extends JsonRouteName>(name: N, input: Input<N>, timeout_ms: number): Promise<Answer<N> | null>;
+  /**
+   * Asks the same until it is answered, waiting longer each time. Null: the link was closed, or the answer was no longer
+   * wanted when it would have been asked again.
+   */
+  askUntilAnswered<N extends JsonRouteName>(
+    name: N,
+    input: Input<N>,
+    timeout_ms: number,
+    wanted?: () => boolean,
+  ): Promise<Answer<N> | null>;
   /** From now on nothing is repeated. */
   close(): void;
 }
@@ -93,9 +101,9 @@ export function makeLink(ports: Ports, log: Log, find: FindDaemon): Link {
         return null;
       }
     },
-    async askUntilAnswered(name, input, timeout_ms) {
+    async askUntilAnswered(name, input, timeout_ms, wanted = () => true) {
       let sent: number | null = null;
-      for (let tries = 0; !closed; tries++) {
+      for (let tries = 0; !closed && wanted(); tries++) {
         const there = connected() !== null;
         if (there) {
           sent ??= clock.now();

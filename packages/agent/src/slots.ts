@@ -60,6 +60,8 @@ export function makeSlots(parts: SlotParts): Slots {
   const waiting: HeldExec[] = [];
   /** Cancelled before their grant was here: an answer may overtake another. */
   const cancelled = new Set<string>();
+  /** Not taken any more, and handed back. Two answers to the same request may both hold a grant. */
+  const refused = new Map<string, Lease>();
   let running = 0;
   let open = true;
   let clearQueue = (): void => undefined;
@@ -78,10 +80,13 @@ export function makeSlots(parts: SlotParts): Slots {
       log.error("grant_refused", { exec_id, run_id, stage_id });
       return null;
     }
-    if (execs.has(exec_id)) return null;
+    if (execs.has(exec_id) || refused.has(exec_id)) return null;
     const lease = makeLease(clock, sent, grant.lease_ms);
     // counted from when we asked, which for a parked claim can be long ago
-    if (!open || lease.isOver() || cancelled.delete(exec_id)) return completionOf(grant, { kind: "handed_back" });
+    if (!open || lease.isOver() || cancelled.delete(exec_id)) {
+      if (!open) refused.set(exec_id, lease);
+      return completionOf(grant, { kind: "handed_back" });
+    }
     const overdue = () => (lease.isOver() ? LEASE_LOST : null);
     const exec: HeldExec = { grant, lease, halt: makeHalt(overdue), taken_at: clock.now(), state: "waiting" };
     try {
@@ -148,6 +153,7 @@ export function makeSlots(parts: SlotParts): Slots {
 
   function forget(exec_id: string): void {
     execs.delete(exec_id);
+    refused.delete(exec_id);
     parts.changed();
   }
 
@@ -185,7 +191,8 @@ export function makeSlots(parts: SlotParts): Slots {
     giveUp(message) {
       for (const { state, halt } of execs.values()) if (state === "running") halt.set("shutdown", message);
     },
-    leasesAreOver: () => [...execs.values()].every(({ lease }) => lease.isOver()),
+    leasesAreOver: () =>
+      [...[...execs.values()].map(({ lease }) => lease), ...refused.values()].every((lease) => lease.isOver()),
   };
 }
 

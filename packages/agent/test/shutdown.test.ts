@@ -75,6 +75,15 @@ test("an agent whose parent is gone finishes and reports what it runs, and ends"
   expect(daemon.manifestOf(grant!.exec_id).result).toBe("succeeded");
 });
 
+test("a job that is granted to an agent while its parent goes is handed back, and no lease has to run out", async () => {
+  const { agent, daemon } = stage();
+  await daemon.until(() => daemon.requests.length > 0);
+  const [grant] = daemon.queue(sleep);
+  agent.parentGone();
+  expect(await agent.ended).toBe(0);
+  expect(daemon.reportOf(grant!.exec_id)).toEqual({ kind: "handed_back" });
+});
+
 test("an agent whose parent and daemon are gone ends when its leases have, and leaves its report behind", async () => {
   const { agent, daemon, state } = stage({ lease_ms: 700 });
   const [grant] = daemon.queue(sleep);
