@@ -35,6 +35,7 @@ const command = (argv, more = {}) => ({
   argv,
   cwd: ".",
   env: {},
+  secrets: {},
   timeout_ms: null,
   idle_timeout_ms: null,
   stop: { signal: "SIGTERM", grace_ms: null },

@@ -63,6 +63,7 @@ export class AgentWorld {
       agent_id,
       slots,
       workspace_roots: [this.place.workspace],
+      secrets: "/nowhere",
       environment: { PATH: process.env.PATH },
       grace_ms: 20,
       drain_ms: 0,

@@ -99,6 +99,7 @@ export function crashFiles(point: FilePoint | null, onDeath: () => void): CrashF
       mayExecute: unlessDead(false, (path: string) => realFiles.mayExecute(path)),
       list: unlessDead<[string], readonly string[]>([], (path) => realFiles.list(path)),
       readText: unlessDead(null, (path: string) => realFiles.readText(path)),
+      readBytes: unlessDead(null, (path: string) => realFiles.readBytes(path)),
       statOpen(fd) {
         alive();
         return realFiles.statOpen(fd);
@@ -122,6 +123,12 @@ export function crashFiles(point: FilePoint | null, onDeath: () => void): CrashF
         // of a dead process they are closed already
         if (open.delete(fd)) realFiles.close(fd);
       },
+      writeBytes: (fd, bytes) =>
+        change(
+          "write",
+          () => realFiles.writeBytes(fd, bytes),
+          () => realFiles.writeBytes(fd, bytes.subarray(0, bytes.length / 2)),
+        ),
       write: (fd, text) =>
         change(
           "write",

@@ -7,6 +7,7 @@ export { realFiles } from "./real/files.ts";
 export { endUnkept } from "./exec/ending.ts";
 export { findSandbox, type SandboxWish } from "./real/bwrap.ts";
 export { KEEPER, keptProcesses } from "./real/keeper.ts";
+export { flawOfSecret } from "./secrets/secrets.ts";
 export { contain, environmentInside, type Profile, type Rooms } from "./sandbox/profile.ts";
 export { NO_SANDBOX, type Sandbox, type SandboxDriver, type User } from "./sandbox/sandbox.ts";
 export { realProcesses } from "./real/processes.ts";

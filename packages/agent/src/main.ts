@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import {
   AGENT_ID_PATTERN,
@@ -34,6 +34,7 @@ interface Flags {
   readonly grace: number;
   readonly drain: number;
   readonly keeper: string;
+  readonly secrets?: string;
   readonly sandbox: SandboxDriver;
   readonly sandboxUser?: User;
   readonly sandboxRead?: readonly string[];
@@ -83,6 +84,7 @@ const program = new Command("orchestrator-agent")
       "holds commands, so that nothing outlives them or this agent; `none`: no keeper",
     ).default(KEEPER, "the one that was built with this agent, if there is one"),
   )
+  .addOption(flag("--secrets <dir>", "SECRETS", "where secrets lie (default: secrets in the state directory)"))
   .addOption(
     flag(
       "--sandbox <driver>",
@@ -180,6 +182,7 @@ async function main(): Promise<number> {
     daemon: flags.daemon ?? null,
     agent_id: flags.agentId ?? null,
     ...(flags.tokenFile === undefined ? {} : { token_file: resolve(flags.tokenFile) }),
+    secrets: resolve(flags.secrets ?? join(flags.state, "secrets")),
     slots: flags.slots,
     labels: flags.labels,
     workspace_roots: workspaceRoots(flags),

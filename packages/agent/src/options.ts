@@ -10,6 +10,8 @@ export interface AgentOptions {
   readonly agent_id: string | null;
   /** The token of this agent alone. Left out: the one of all agents of this state directory. */
   readonly token_file?: string;
+  /** Where secrets lie, one file each, named as they are. */
+  readonly secrets: string;
   readonly slots: number;
   readonly labels: readonly string[];
   readonly workspace_roots: readonly string[];

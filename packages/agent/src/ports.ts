@@ -125,6 +125,7 @@ export interface Files {
   /** Up to `into.length` bytes from `position`; 0 at the end. */
   read(fd: number, into: Uint8Array, position: number): number;
   write(fd: number, text: string): void;
+  writeBytes(fd: number, bytes: Uint8Array): void;
   chmod(fd: number, mode: number): void;
   sync(fd: number): void;
   /** The same, beside other work: for files that take long. */
@@ -156,6 +157,8 @@ export interface Files {
   list(path: string): readonly string[];
   /** Null: not there. */
   readText(path: string): string | null;
+  /** Null: not there. */
+  readBytes(path: string): Uint8Array | null;
   /** Creates the file or replaces what it holds. */
   writeText(path: string, text: string, mode: number): void;
   append(path: string, text: string): void;

@@ -59,6 +59,7 @@ export function stage(given: SceneOptions = {}): Scene {
     {
       ...optionDefaults,
       state: place.state,
+      secrets: join(place.state, "secrets"),
       daemon: "http://scripted.invalid",
       slots: 2,
       workspace_roots: [place.workspace],

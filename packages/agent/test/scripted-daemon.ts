@@ -58,6 +58,7 @@ export const command = (argv: string[], more: Partial<CommandSpec> = {}): Comman
   argv,
   cwd: ".",
   env: {},
+  secrets: {},
   timeout_ms: null,
   idle_timeout_ms: null,
   stop: { signal: "SIGTERM", grace_ms: null },

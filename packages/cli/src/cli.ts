@@ -198,6 +198,19 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
     .command("ls")
     .description("list roles and names")
     .action(action(async () => (await import("./commands/token.ts")).list));
+  const secret = command("secret", "set, list and remove secrets of this machine's agents");
+  secret
+    .command("set <name>")
+    .description("take the value from stdin; a workflow names it: env: { TOKEN: { secret: NAME } }")
+    .action(action(async () => (await import("./commands/secret.ts")).set));
+  secret
+    .command("ls")
+    .description("list names")
+    .action(action(async () => (await import("./commands/secret.ts")).list));
+  secret
+    .command("rm <name>")
+    .description("remove one")
+    .action(action(async () => (await import("./commands/secret.ts")).remove));
   command("audit", "check the audit log")
     .command("verify")
     .description("check every entry of the audit log; works without a daemon")

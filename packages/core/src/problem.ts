@@ -27,6 +27,7 @@ export const problemCodes = {
   "inline-code-denied": { status: 422, exit: "invalid", title: "A command carries code and does not say so" },
   "exec-option-denied": { status: 422, exit: "invalid", title: "An argument makes a program start or load something" },
   "env-denied": { status: 422, exit: "invalid", title: "A variable changes which code runs" },
+  "secret-asked": { status: 422, exit: "invalid", title: "A command is to be given a secret, and a person decides" },
   "launcher-unknown-option": { status: 422, exit: "invalid", title: "A launcher's options hide what it starts" },
   "workspace-outside": { status: 422, exit: "invalid", title: "The workspace is not beneath an allowed root" },
   "workspace-missing": { status: 422, exit: "invalid", title: "The workspace is not a directory" },

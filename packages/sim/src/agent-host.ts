@@ -75,6 +75,7 @@ export class AgentHost {
   #options(): AgentOptions {
     return {
       state: "/state",
+      secrets: "/state/secrets",
       daemon: this.#finds ? null : DAEMON_URL,
       agent_id: this.name,
       slots: this.slots,

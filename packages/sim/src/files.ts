@@ -112,6 +112,8 @@ export function makeFiles(disk: Disk, descriptors: Descriptors, faults: FileFaul
     giveTo: () => undefined,
     read: (fd, into, position) => look(() => descriptors.node(fd).data.copy(into, 0, position)),
     write: (fd, text) => change("write", descriptors.path(fd), () => write(descriptors.node(fd), text)),
+    writeBytes: (fd, bytes) =>
+      change("write", descriptors.path(fd), () => disk.append(descriptors.node(fd), Buffer.from(bytes))),
     chmod: (fd, mode) => change("chmod", descriptors.path(fd), () => disk.setMode(descriptors.node(fd), mode)),
     sync: (fd) => change("sync", descriptors.path(fd), () => disk.syncFile(descriptors.node(fd))),
     syncLater: async (fd) => change("sync", descriptors.path(fd), () => disk.syncFile(descriptors.node(fd))),
@@ -153,6 +155,11 @@ export function makeFiles(disk: Disk, descriptors: Descriptors, faults: FileFaul
       }),
     removeTree: (path) => change("removeTree", path, () => removeTree(path)),
     list: (path) => look(() => disk.list(path)),
+    readBytes: (path) =>
+      look(() => {
+        const node = disk.node(path);
+        return node?.kind === "file" ? node.data : null;
+      }),
     readText: (path) =>
       look(() => {
         const node = disk.node(path);

@@ -21,6 +21,9 @@ import { type CommandEnd, runCommand } from "./command.ts";
 import { environmentOf, markOf } from "./environment.ts";
 import type { Halt, HaltCause } from "./halt.ts";
 import { blankCommand, type Conclusion, failedBy, makeManifest, recordVerdict, SUCCEEDED } from "./manifest.ts";
+import { maskLogs } from "../secrets/masked-logs.ts";
+import { redactText } from "../secrets/redact.ts";
+import { readSecrets } from "../secrets/secrets.ts";
 import { chooseSandbox, type Held } from "../sandbox/sandbox.ts";
 import { keeperLimits, recordLimits } from "../sandbox/limits.ts";
 import { contain, environmentInside, isVisible, type Rooms, visiblePath } from "../sandbox/profile.ts";
@@ -43,6 +46,8 @@ export class Execution {
   #verdicts: readonly Verdict[] = [];
   #held: Held = { level: "none", why: "nothing was started" };
   #rooms: Rooms | null = null;
+  /** Of all commands that began. */
+  readonly #secrets: Uint8Array[] = [];
   #failure: Conclusion | null = null;
 
   constructor(site: Site, grant: Grant, halt: Halt, lease: Lease, bundle: Bundle, scratch: Scratch) {
@@ -133,7 +138,7 @@ export class Execution {
         started_at: this.#started_at,
         ended_at: rfc3339(clock.wall()),
         duration_ms: Math.round(clock.now() - this.#begun),
-        outputs: outputs.ok ? outputs.value : {},
+        outputs: outputs.ok ? this.#masked(outputs.value) : {},
         commands: this.#commands,
         supervisor: processes.supervisor,
         sandbox: this.#sandbox(),
@@ -141,6 +146,13 @@ export class Execution {
       };
       return makeManifest(this.#grant, this.#site.agent, facts, files);
     });
+  }
+
+  #masked(outputs: Readonly<Record<string, string>>): Record<string, string> {
+    const mask = (text: string): string => redactText(this.#secrets, text);
+    // a name that holds a secret is none any more, and goes
+    const kept = Object.entries(outputs).filter(([name]) => mask(name) === name);
+    return Object.fromEntries(kept.map(([name, value]) => [name, mask(value)]));
   }
 
   #sandbox(): Manifest["sandbox"] {
@@ -165,15 +177,22 @@ export class Execution {
   async #command(index: number, workspace: string): Promise<void> {
     this.#failIfHalted();
     if (this.#failure !== null) return;
-    const { ports, options, held } = this.#site;
+    const { ports, options, held, directory } = this.#site;
     const spec = this.#grant.exec.commands[index]!;
     const places = { workspace, output: this.#scratch.output, requires: this.#scratch.requires };
     const given = environmentOf(options.environment, spec.env, this.#grant, places);
     const ready = this.#prepare(index, workspace, given.PATH);
     if (ready === null) return;
-    const env = this.#held.level === "none" ? given : { ...environmentInside(given, ready.cwd), ...spec.env };
+    const secrets = readSecrets(ports.files, options.secrets, spec.secrets);
+    if (!secrets.ok) return void this.#refuse(index, secrets.error);
+    this.#secrets.push(...secrets.value.values);
+    const base = this.#held.level === "none" ? given : { ...environmentInside(given, ready.cwd), ...spec.env };
+    const env = { ...base, ...secrets.value.env };
 
-    const logs = this.#bundle.openLogs(index);
+    const own = this.#bundle.openLogs(index);
+    const raw = join(directory, `raw-${this.#grant.exec_id}-${index}`);
+    const masked = secrets.value.values.length === 0 ? null : maskLogs(ports, raw, own, secrets.value.values);
+    const logs = masked === null ? own : { stdout: masked.stdout, stderr: masked.stderr };
     const started_at = rfc3339(ports.clock.wall());
     const [argv0, ...args] = spec.argv;
     const end = await runCommand(
@@ -209,13 +228,15 @@ export class Execution {
         },
       },
     );
+    const redactions = (await masked?.finish()) ?? 0;
     this.#commands[index] = {
       ...this.#commands[index]!,
+      redactions,
       env_names: Object.keys(env).sort(),
       exit: end.exit,
       usage: end.usage,
       reason: end.reason,
-      message: end.message,
+      message: redactText(this.#secrets, end.message),
       started_at,
       duration_ms: end.duration_ms,
       signalled: [...end.ending.signalled],

@@ -110,7 +110,7 @@ function realOf(path: string): string | null {
   }
 }
 
-/** Starts `true` as any command would be started. Null: it worked; else what was wrong. */
+/** Starts `true` in the way in which commands are started. Null: it worked; else what was wrong. */
 async function tryOut(processes: Processes, profile: Profile): Promise<string | null> {
   const top = mkdtempSync(join(tmpdir(), "orchestrator-sandbox-"));
   const fds: number[] = [];

@@ -16,8 +16,8 @@ export const realFiles: Files = {
   openPlain: (path) =>
     unless("ELOOP", null, () => fs.openSync(path, c.O_RDONLY | c.O_NONBLOCK | c.O_NOCTTY | c.O_NOFOLLOW)),
   read: (fd, into, position) => fs.readSync(fd, into, 0, into.length, position),
-  write(fd, text) {
-    const bytes = Buffer.from(text);
+  write: (fd, text) => realFiles.writeBytes(fd, Buffer.from(text)),
+  writeBytes(fd, bytes) {
     for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
   },
   chmod: fs.fchmodSync,
@@ -79,6 +79,7 @@ export const realFiles: Files = {
   removeTree: (path) => fs.rmSync(path, { recursive: true, force: true }),
   list: (path) => unless("ENOTDIR", [], () => unless("ENOENT", [], () => fs.readdirSync(path).sort())),
   readText: (path) => unless("ENOENT", null, () => fs.readFileSync(path, "utf8")),
+  readBytes: (path) => unless("ENOENT", null, () => fs.readFileSync(path)),
   writeText: (path, text, mode) => fs.writeFileSync(path, text, { mode }),
   append: (path, text) => fs.appendFileSync(path, text),
 };

@@ -91,8 +91,7 @@ describe.skipIf(contained === null)("in a sandbox", () => {
       "list /var": "ENOENT",
       "list /sys": "ENOENT",
       "write /tmp": "done",
-      // what lies on the way to the workspace is there, and empty
-      "list /tmp": expect.stringMatching(/^written(,agent-test-\w+)?$|^agent-test-\w+,written$/),
+      "files in /tmp": "written",
       "write the home": "done",
       "write core_pattern": expect.stringMatching(/^(EACCES|EROFS|EPERM)$/),
       "write the keeper": expect.stringMatching(/^(EROFS|EACCES|ETXTBSY)$/),

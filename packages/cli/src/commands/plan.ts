@@ -31,9 +31,9 @@ function planText(context: Context, planned: Plan, { judged }: JudgedFile): stri
     }
     lines.push(`  exec_digest ${stage.exec_digest ?? ""}`);
     const verdicts = judged.stages.get(stage.stage_id) ?? [];
-    for (const [i, { argv, cwd, env, timeout_ms, allow_failure }] of stage.spec.exec.commands.entries()) {
+    for (const [i, { argv, cwd, env, secrets, timeout_ms, allow_failure }] of stage.spec.exec.commands.entries()) {
       const verdict = verdicts[i]?.verdict ?? "allow";
-      const names = Object.keys(env);
+      const names = [...Object.keys(env), ...Object.entries(secrets).map(([name, secret]) => `${name}=<${secret}>`)];
       const about = [
         ...(cwd === "." ? [] : [`cwd ${cwd}`]),
         ...(names.length === 0 ? [] : [`env ${names.join(" ")}`]),

@@ -30,6 +30,7 @@ export function explain(context: Context, argv: readonly string[], options: Expl
     argv,
     cwd: pathBeneath(".", options.cwd) ?? ".",
     env: Object.fromEntries((options.env ?? []).map(nameAndValue)),
+    secrets: {},
     timeout_ms: null,
     idle_timeout_ms: null,
     stop: { signal: "SIGTERM", grace_ms: null },

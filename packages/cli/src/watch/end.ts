@@ -70,7 +70,9 @@ async function failureLines(context: Context, host: Host, { run }: RunView, stag
       "",
     ];
   }
-  return [`${red(stage.stage_id)}: its commands wrote nothing`, ""];
+  // in full: the table has cut it
+  const why = oneLine(stage.message) || "its commands wrote nothing";
+  return [`${red(stage.stage_id)}: ${why}`, ""];
 }
 
 /** The command that decided: the last one that was started, since the first failure that counts ends the list. */

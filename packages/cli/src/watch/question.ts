@@ -1,4 +1,12 @@
-import type { ExecBlock, RunView, StageView, WorkflowSpec } from "orchestrator-core";
+import {
+  type ExecBlock,
+  execPlace,
+  judgeExec,
+  type Role,
+  type RunView,
+  type StageView,
+  type WorkflowSpec,
+} from "orchestrator-core";
 import type { Context } from "../context.ts";
 import type { Link } from "../daemon/link.ts";
 import { oneLine, shellWord } from "../render/text.ts";
@@ -21,15 +29,23 @@ export async function questionText(link: Link, { run }: RunView, stage: AskingSt
     const params = { digest: run.workflow_digest };
     const workflow = (await link.call("showWorkflow", { params })) as WorkflowSpec;
     const spec = workflow.stages[stage.stage_id];
-    if (spec?.kind === "exec") lines.push(...commandLines(spec.exec));
+    if (spec?.kind === "exec") lines.push(...commandLines(spec.exec, run.by.role as Role, stage.stage_id));
   }
   return lines;
 }
 
-const commandLines = ({ commands }: ExecBlock): string[] =>
-  commands.map(
-    ({ argv, cwd }) => `  ${argv.map(shellWord).map(oneLine).join(" ")}${cwd === "." ? "" : `  (in ${cwd})`}`,
-  );
+/** All that will run, and what policy says of it. What was written by somebody else is shown so that it shows itself. */
+function commandLines(exec: ExecBlock, role: Role, stage_id: string): string[] {
+  const verdicts = judgeExec(exec, role, execPlace(stage_id));
+  const lines = exec.commands.flatMap(({ argv, cwd, env, secrets }, i) => [
+    `  ${argv.map(shellWord).map(oneLine).join(" ")}${cwd === "." ? "" : `  (in ${oneLine(cwd)})`}`,
+    ...Object.entries(env).map(([name, value]) => `      ${name}=${oneLine(shellWord(value))}`),
+    ...Object.entries(secrets).map(([name, secret]) => `      ${name}=<secret ${secret}>`),
+    ...(verdicts[i]?.findings ?? []).map((f) => `      ${f.verdict}[${f.rule}]: ${oneLine(f.problem.message)}`),
+  ]);
+  const walls = [...(exec.sandbox === "none" ? [] : [`sandbox ${exec.sandbox}`]), ...(exec.network ? ["network"] : [])];
+  return walls.length === 0 ? lines : [...lines, `  with ${walls.join(", ")}`];
+}
 
 /** The command lines that answer a question. */
 export function answerLines(context: Context, run_id: string, { stage_id, question }: AskingStage): string[] {

@@ -22,19 +22,25 @@ export interface Ended {
 
 const bin = join(repository, "packages", "cli", "bin", "orchestrator.js");
 
-export function start(state: string, argv: readonly string[], cwd: string = repository): Started {
+export function start(
+  state: string,
+  argv: readonly string[],
+  cwd: string = repository,
+  input: string | null = null,
+): Started {
   const { npm_command: _, ORCHESTRATOR_STATE: __, ...env } = process.env;
   const child = spawn(process.execPath, [bin, ...argv], {
     cwd,
     env: { ...env, ORCHESTRATOR_STATE: state },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.stdin?.end(input);
   const written = { out: "", err: "" };
   const waiting = new Set<() => void>();
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout!.setEncoding("utf8").on("data", (text: string) => {
     written.out += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
     written.err += text;
     for (const look of waiting) look();
   });

@@ -44,6 +44,8 @@ export function manifest(files: Readonly<Record<string, string>> = LOGS, more: P
         argv: ["node", "--version"],
         cwd: ".",
         env_names: [],
+        secrets: {},
+        redactions: 0,
         allow_shell: false,
         allow_failure: false,
         timeout_ms: null,

@@ -140,6 +140,7 @@ const CommandSpecSchema = Type.Object(
     argv: Type.Array(Type.String()),
     cwd: Type.String(),
     env: Type.Record(Type.String(), Type.String()),
+    secrets: Type.Record(Type.String(), Type.String()),
     timeout_ms: Nullable(Type.Integer()),
     idle_timeout_ms: Nullable(Type.Integer()),
     stop: StopSchema,

@@ -57,6 +57,10 @@ const CommandSchema = Type.Object(
     cwd: Type.String(),
     /** Names only: what the spec set, and what the agent let through. */
     env_names: Type.Array(Type.String()),
+    /** Names of secrets, by the variables that held them. */
+    secrets: Type.Record(Type.String(), Type.String()),
+    /** How many passages of its logs were masked, since they held a secret. */
+    redactions: Type.Integer(),
     allow_shell: Type.Boolean(),
     allow_failure: Type.Boolean(),
     timeout_ms: Nullable(Type.Integer()),

@@ -25,7 +25,7 @@ import { type Finding, type Verdict, strictest } from "./verdict.ts";
  *    allowed: what cannot be read for certain is refused, and `allow_shell` does not help there.
  * 3. Programs, and files whose text is carried out, lie beneath the workspace or where programs are installed.
  */
-const POLICY_VERSION = 2;
+const POLICY_VERSION = 3;
 const NESTING_MAX = 16;
 
 /** Who may have a shell by asking for it. */
@@ -69,6 +69,7 @@ export function judgeCommand(command: CommandSpec, role: Role, place: string): V
   };
   judgeStart(argv, start, asked);
   for (const [name, value] of Object.entries(command.env)) variable(asked, name, value, `env/${name}`);
+  for (const [name, named] of Object.entries(command.secrets)) secret(asked, name, named);
   return strictest(findings);
 }
 
@@ -319,6 +320,17 @@ function variable(asked: Asked, name: string, value: string, place: string): voi
   if (why === null) return;
   const what = `the variable ${quote(name)} ${why}`;
   release(asked, "env", "env-denied", place, what, "leave it out");
+}
+
+/** Whoever may only propose may not take a secret: what the command does with it a person has to see. */
+function secret(asked: Asked, name: string, named: string): void {
+  const place = `env/${name}`;
+  // whatever its value is, policy does not know it
+  variable(asked, name, "\0", place);
+  if (asked.role === "operator" || asked.role === "admin" || isTold(asked, "secret")) return;
+  const message = `the command is given the secret ${quote(named)} as ${quote(name)}`;
+  const hint = "an operator approves or rejects the stage";
+  finding(asked, "secret", shellAnswers[asked.role], "secret-asked", place, message, hint);
 }
 
 function hidden(asked: Asked, start: Start, at: number, why: string): void {

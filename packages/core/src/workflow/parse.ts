@@ -121,13 +121,23 @@ function commandOf(written: CommandFile, stage: ExecStageFile): CommandSpec {
   return {
     argv: command.argv,
     cwd,
-    env: { ...stage.env, ...command.env },
+    ...environmentOf({ ...stage.env, ...command.env }),
     timeout_ms: durationOf(command.timeout),
     idle_timeout_ms: durationOf(command.idle_timeout ?? stage.idle_timeout),
     stop: stopOf({ ...stage.stop, ...command.stop }),
     allow_shell: command.allow_shell ?? false,
     allow_failure: command.allow_failure ?? false,
   };
+}
+
+function environmentOf(file: NonNullable<ExecStageFile["env"]>): Pick<CommandSpec, "env" | "secrets"> {
+  const env: Record<string, string> = {};
+  const secrets: Record<string, string> = {};
+  for (const [name, value] of Object.entries(file)) {
+    if (typeof value === "string") env[name] = value;
+    else secrets[name] = value.secret;
+  }
+  return { env, secrets };
 }
 
 const stopOf = ({ signal = "SIGTERM", grace }: NonNullable<ExecStageFile["stop"]>): StopSpec => ({

@@ -111,7 +111,8 @@ const tooLarge = (bytes: number): string =>
 function envBytes(env: Readonly<Record<string, unknown>>, without: Readonly<Record<string, unknown>>): number {
   let bytes = 0;
   for (const [name, text] of Object.entries(env)) {
-    if (typeof text === "string" && !Object.hasOwn(without, name)) bytes += utf8Length(name) + utf8Length(text) + 2;
+    if (Object.hasOwn(without, name)) continue;
+    if (typeof text === "string") bytes += utf8Length(name) + utf8Length(text) + 2;
   }
   return bytes;
 }

@@ -30,6 +30,8 @@ export const workflowLimits = {
 
 /** Names beginning with ORCHESTRATOR_ are the agent's own; `__proto__` is a trap in too many programs. */
 export const ENV_NAME_PATTERN = "^(?!ORCHESTRATOR_|__proto__$)[A-Za-z_][A-Za-z0-9_]*$";
+/** A secret is a file of this name on the agent's machine. */
+export const SECRET_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$";
 const LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_.:/=-]{0,63}$";
 
 const duration = {
@@ -150,11 +152,31 @@ const CwdSchema = Type.String({
 
 const EnvSchema = Type.Record(
   Type.String({ pattern: ENV_NAME_PATTERN }),
-  Type.String({ "x-code": "env-invalid", "x-explain": "env-value" }),
+  Type.Union(
+    [
+      Type.String({ "x-code": "env-invalid" }),
+      Type.Object(
+        {
+          secret: Type.String({
+            pattern: SECRET_NAME_PATTERN,
+            description: "The name of a secret on the agent's machine. Its value stands nowhere else.",
+            "x-noun": "the name of a secret (letters, digits, _ and -, at most 64)",
+            "x-example": "secret: deploy-token",
+          }),
+        },
+        {
+          ...closed,
+          "x-noun": "the name of a secret",
+          "x-example": "{ secret: deploy-token }",
+        },
+      ),
+    ],
+    { "x-noun": "text", "x-code": "env-invalid", "x-explain": "env-value" },
+  ),
   {
     ...closed,
     description: "Environment variables that commands get beside the agent's own few. Values are text: quote numbers.",
-    "x-noun": "a mapping of names to text",
+    "x-noun": "a mapping of names to text, or to secrets",
     "x-code": "env-invalid",
     "x-explain-key": "env-name",
     "x-example": "env: { NODE_ENV: test }",

@@ -95,6 +95,8 @@ export interface CommandSpec {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Variables whose values are secrets, with the names of these. The agent has the values. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly timeout_ms: number | null;
   /** Ended when it has written nothing to its stdout and stderr for this long. */
   readonly idle_timeout_ms: number | null;

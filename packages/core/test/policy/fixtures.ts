@@ -8,6 +8,7 @@ export const command = (argv: readonly string[], more: Partial<CommandSpec> = {}
   argv,
   cwd: ".",
   env: {},
+  secrets: {},
   timeout_ms: null,
   idle_timeout_ms: null,
   stop: { signal: "SIGTERM", grace_ms: null },

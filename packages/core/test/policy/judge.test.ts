@@ -56,6 +56,23 @@ describe("a shell", () => {
   });
 });
 
+describe("a secret", () => {
+  const secrets = { TOKEN: "deploy-token" };
+  test("is given to an operator's command, and a person decides about a proposer's", () => {
+    expect(judge(["npm", "publish"], { secrets })).toEqual({ verdict: "allow", findings: [] });
+    const asked = judge(["npm", "publish"], { secrets }, "proposer");
+    expect(asked.verdict).toBe("ask");
+    expect(codes(asked)).toEqual(["secret-asked"]);
+    expect(places(asked)).toEqual(["/stages/a/exec/0/env/TOKEN"]);
+  });
+
+  test("is refused in a variable that changes which code runs, whatever its value", () => {
+    expect(codes(judge(["npm", "test"], { secrets: { LD_PRELOAD: "x" } }))).toEqual(["env-denied"]);
+    // harmless with the right value, which nobody here knows
+    expect(codes(judge(["git", "log"], { secrets: { PAGER: "x" } }))).toEqual(["env-denied"]);
+  });
+});
+
 describe("a launcher", () => {
   test.each([
     ["an option that nobody knows", ["env", "--shell=sh", "ls"]],

@@ -74,6 +74,7 @@ const stageSpec = (requires: readonly string[]): fc.Arbitrary<StageSpec> =>
                   argv: ["true"],
                   cwd: ".",
                   env: {},
+                  secrets: {},
                   timeout_ms: null,
                   idle_timeout_ms: null,
                   stop: { signal: "SIGTERM", grace_ms: null },

@@ -126,6 +126,7 @@ export function workflow(stages: Record<string, Options>, fail_fast = false): Wo
                     argv: ["true"],
                     cwd: ".",
                     env: {},
+                    secrets: {},
                     timeout_ms: null,
                     idle_timeout_ms: null,
                     stop: { signal: "SIGTERM", grace_ms: null },

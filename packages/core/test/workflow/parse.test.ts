@@ -15,7 +15,7 @@ stages:
   test:
     requires: [build]
     cwd: packages/core
-    env: { NODE_ENV: test, SHARED: "1" }
+    env: { NODE_ENV: test, SHARED: "1", TOKEN: { secret: of-the-stage }, KEY: { secret: key } }
     timeout: 10m
     idle_timeout: 1m
     stop: { signal: SIGINT }
@@ -27,7 +27,7 @@ stages:
     labels: [gpu]
     leases_lost_max: 5
     exec:
-      - { argv: [npm, test], timeout: 5m, idle_timeout: 5s, stop: { grace: 0s }, cwd: ./packages/../docs/, env: { SHARED: "2" } }
+      - { argv: [npm, test], timeout: 5m, idle_timeout: 5s, stop: { grace: 0s }, cwd: ./packages/../docs/, env: { SHARED: "2", TOKEN: plain } }
       - { argv: [bash, -c, "ls | wc -l"], allow_shell: true, allow_failure: true }
   ship-it:
     kind: gate
@@ -49,6 +49,7 @@ stages:
                 argv: ["npm", "ci"],
                 cwd: ".",
                 env: {},
+                secrets: {},
                 timeout_ms: null,
                 idle_timeout_ms: null,
                 stop: { signal: "SIGTERM", grace_ms: null },
@@ -74,7 +75,8 @@ stages:
               {
                 argv: ["npm", "test"],
                 cwd: "docs",
-                env: { NODE_ENV: "test", SHARED: "2" },
+                env: { NODE_ENV: "test", SHARED: "2", TOKEN: "plain" },
+                secrets: { KEY: "key" },
                 timeout_ms: 300_000,
                 idle_timeout_ms: 5_000,
                 stop: { signal: "SIGINT", grace_ms: 0 },
@@ -85,6 +87,7 @@ stages:
                 argv: ["bash", "-c", "ls | wc -l"],
                 cwd: "packages/core",
                 env: { NODE_ENV: "test", SHARED: "1" },
+                secrets: { TOKEN: "of-the-stage", KEY: "key" },
                 timeout_ms: null,
                 idle_timeout_ms: 60_000,
                 stop: { signal: "SIGINT", grace_ms: null },
@@ -234,6 +237,21 @@ describe("what is wrong is found, at its place", () => {
       ["value-invalid /stages/a/limits/file_size"],
     ],
     ["a level that is none", withStage({ sandbox: "strict", exec: [["ls"]] }), ["value-invalid /stages/a/sandbox"]],
+    [
+      "a secret without a name",
+      withStage({ env: { A: { secret: "" } }, exec: [["ls"]] }),
+      ["value-invalid /stages/a/env/A/secret"],
+    ],
+    [
+      "a secret that is a path",
+      withStage({ env: { A: { secret: "../x" } }, exec: [["ls"]] }),
+      ["value-invalid /stages/a/env/A/secret"],
+    ],
+    [
+      "a value of another kind",
+      withStage({ env: { A: { vault: "x" } }, exec: [["ls"]] }),
+      ["key-unknown /stages/a/env/A/vault", "key-missing /stages/a/env/A"],
+    ],
     ["no time at all", withStage({ timeout: "0s", exec: [["ls"]] }), ["duration-invalid /stages/a/timeout"]],
     [
       "a bad backoff",

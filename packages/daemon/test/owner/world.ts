@@ -221,6 +221,8 @@ export function succeeded(agent_id: string, grant: Grant, change: Partial<Manife
       argv: command.argv,
       cwd: command.cwd,
       env_names: [],
+      secrets: {},
+      redactions: 0,
       allow_shell: false,
       allow_failure: false,
       timeout_ms: null,
