@@ -109,9 +109,8 @@ function wrappings() {
 /** Daemon and agent come to the same verdict on the same block. */
 function equality() {
   const words = [...new Set([...refused, ...harmless].flat())];
-  const runs = Math.ceil(RUNS / 10);
   let unequal = 0;
-  for (let i = 0; i < runs; i++) {
+  for (let i = 0; i < RUNS; i++) {
     const argv = random(2) === 0 ? [...pick(refused)] : Array.from({ length: 1 + random(6) }, () => pick(words));
     if (argv[0] === "") argv[0] = "x";
     const role = pick(["operator", "proposer"]);
@@ -119,19 +118,23 @@ function equality() {
       argv,
       allow_shell: random(2) === 0,
       cwd: pick([".", "a", "a/b"]),
-      env: { [pick(["A", "LD_PRELOAD", "CC"])]: pick(["b", "gcc"]) },
+      env: { [pick(["A", "LD_PRELOAD", "CC"])]: pick(["b", "gcc", { secret: "s" }]) },
     };
-    const parsed = parseWorkflow({ name: "w", stages: { a: { exec: [spec] } } });
-    if (!parsed.ok) continue;
-    const daemon = judgeWorkflow(parsed.value, role).stages.get("a");
-    // what travels is JSON
-    const grant = JSON.parse(
-      JSON.stringify({ stage_id: "a", role, exec: parsed.value.stages.a.exec, exec_digest: "", approval: null }),
-    );
-    const agent = checkGrant(grant).verdicts;
-    if (JSON.stringify(daemon) !== JSON.stringify(agent)) unequal++;
+    if (!isEqual(spec, role)) unequal++;
   }
-  say("verdicts that differ between daemon and agent", `${unequal} of ${runs}`, unequal === 0);
+  say("fuzzed specs whose verdicts differ between daemon and agent", `${unequal} of ${RUNS}`, unequal === 0);
+}
+
+/** Whether daemon and agent say the same of one command, byte for byte. What is no workflow neither ever judges. */
+function isEqual(spec, role) {
+  const parsed = parseWorkflow({ name: "w", stages: { a: { exec: [spec] } } });
+  if (!parsed.ok) return true;
+  const daemon = judgeWorkflow(parsed.value, role).stages.get("a");
+  // what travels is JSON
+  const grant = JSON.parse(
+    JSON.stringify({ stage_id: "a", role, exec: parsed.value.stages.a.exec, exec_digest: "", approval: null }),
+  );
+  return JSON.stringify(daemon) === JSON.stringify(checkGrant(grant).verdicts);
 }
 
 function decisionTime() {
@@ -187,8 +190,15 @@ async function corpus() {
   const { readFileSync } = await import("node:fs");
   const { default: answer } = await import("./corpus-adapter.mjs");
   const suites = new Map();
+  let compared = 0;
+  let unequal = 0;
   for (const item of JSON.parse(readFileSync(file, "utf8")).items) {
     if (item.suite === "unscored" || item.suite === "containment") continue;
+    if (Array.isArray(item.argv)) {
+      compared++;
+      const spec = { argv: item.argv, allow_shell: true, ...(item.env === undefined ? {} : { env: item.env }) };
+      if (!["operator", "proposer"].every((role) => isEqual(spec, role))) unequal++;
+    }
     const name = `${item.suite} ${item.tier}${item.platform === undefined ? "" : ` (${item.platform})`}`;
     const suite = suites.get(name) ?? { cases: 0, wrong: 0 };
     suite.cases++;
@@ -205,6 +215,11 @@ async function corpus() {
     sum((name) => name.startsWith("benign")),
     sum((name) => /^(?:env|path|fs|schema)/.test(name)),
   ];
+  say(
+    "corpus: verdicts that differ between daemon and agent",
+    `${unequal} of ${compared}`,
+    unequal === 0 && compared > 0,
+  );
   say("corpus: bypasses in tier A", a.join(" of "), a[0] === 0);
   say("corpus: bypasses in tiers A and B", ab.join(" of "), ab[0] <= 0.01 * ab[1]);
   say("corpus: false alarms", benign.join(" of "), benign[0] <= 0.02 * benign[1]);

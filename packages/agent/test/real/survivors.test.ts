@@ -1,4 +1,4 @@
-import { chownSync } from "node:fs";
+import { chownSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -21,11 +21,14 @@ function giveTo(uid: number, { state, workspace }: Place): void {
 }
 
 /** A real agent that was granted an awkward tree with two commands beside it. */
-async function agentWithTrees(given: { readonly lease_ms?: number; readonly wrap?: readonly string[] } = {}) {
+async function agentWithTrees(
+  given: { readonly lease_ms?: number; readonly wrap?: readonly string[]; readonly keeper?: "none" } = {},
+) {
   const place = makePlace();
   if (given.wrap !== undefined) giveTo(OTHER, place);
   const daemon = scriptDaemon(place.workspace, given.lease_ms);
   const args = ["--daemon", await serve(daemon), "--slots", "2", "--grace", "50ms"];
+  if (given.keeper !== undefined) args.push("--keeper", given.keeper);
   const agent = spawnAgent(place, args, given.wrap === undefined ? {} : { wrap: given.wrap });
   const seconds = uniqueSleep();
   const job = { exec: { commands: [shell(awkwardTree(seconds, "while :; do wait; done"))] } };
@@ -64,16 +67,21 @@ test.runIf(canDrop)("what an agent of an ordinary user ran ends with it", async 
 });
 
 const KILLS = Number(process.env.KEEPER_KILLS ?? 8);
+const WORLDS = [
+  { world: "beside their commands", can: kept, given: {} },
+  // its commands are in a sandbox, where there is one
+  { world: "of an ordinary user, in a sandbox where there is one", can: canDrop, given: { wrap: asOther } },
+];
 
-test.runIf(kept)(
-  `of ${KILLS} agents killed beside their commands no process survives`,
-  { timeout: 600_000 },
-  async () => {
+test.each(WORLDS.filter(({ can }) => can))(
+  `of ${KILLS} agents killed $world no process survives`,
+  { timeout: 1_200_000 },
+  async ({ world, given }) => {
     let survivors = 0;
     let slowest_ms = 0;
     let killed_while_growing = 0;
     for (let i = 0; i < KILLS; i++) {
-      const { agent, seconds } = await agentWithTrees();
+      const { agent, seconds } = await agentWithTrees(given);
       // every second one while its commands start, which is where supervisors leak
       if (i % 2 === 0) await grown(seconds);
       else await pause(Math.random() * 60);
@@ -85,8 +93,36 @@ test.runIf(kept)(
       survivors += sleepers(seconds).length + keepersOf(agent.pid).length;
     }
     console.info(
-      `${KILLS} agents killed, ${killed_while_growing} of them while a tree grew: ${survivors} survivors; the last process ended ${Math.round(slowest_ms)} ms after its agent`,
+      `${KILLS} agents killed ${world}, ${killed_while_growing} while a tree grew: ${survivors} survivors; the last process ended ${Math.round(slowest_ms)} ms after its agent`,
     );
     expect(survivors).toBe(0);
   },
 );
+
+test(`of ${KILLS} agents killed without a keeper the next start ends what it can know`, {
+  timeout: 1_200_000,
+}, async () => {
+  let survived = 0;
+  let unknown = 0;
+  let left = 0;
+  for (let i = 0; i < KILLS; i++) {
+    const { agent, seconds, place, daemon, grant } = await agentWithTrees({ keeper: "none" });
+    await grown(seconds);
+    agent.child.kill("SIGKILL");
+    await agent.exited;
+    survived += sleepers(seconds).length;
+    const next = spawnAgent(place, ["--daemon", await serve(daemon), "--keeper", "none", "--grace", "50ms"]);
+    await daemon.until(() => daemon.reportOf(grant.exec_id) !== undefined);
+    // what it cannot: a process in a session of its own that took its environment away, so that it has no mark
+    const nameless = sleepers(seconds).filter((pid) => readFileSync(`/proc/${pid}/environ`).length === 0);
+    await until(() => sleepers(seconds).length <= nameless.length, 5_000).catch(() => undefined);
+    unknown += nameless.length;
+    left += sleepers(seconds).length - nameless.length;
+    for (const pid of nameless) process.kill(pid, "SIGKILL");
+    next.child.kill("SIGKILL");
+  }
+  console.info(
+    `${KILLS} agents killed without a keeper: ${survived} processes survived; after the next start ${left}, and ${unknown} that had taken their environment away`,
+  );
+  expect(left).toBe(0);
+});
