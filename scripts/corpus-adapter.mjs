@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { realFiles } from "orchestrator-agent";
-import { judgeWorkflow, parseWorkflow } from "orchestrator-core";
+import { builtInPolicy, judgeWorkflow, parseWorkflow } from "orchestrator-core";
 import { findProgram, judgeFile } from "../packages/agent/dist/check/program.js";
 import { makeTwins } from "../packages/agent/dist/check/twins.js";
 import { findCwd, resolveBeneath } from "../packages/agent/dist/check/workspace.js";
@@ -60,7 +60,16 @@ function judgeProgram(exec, workspace) {
   const found = findProgram(realFiles, exec.commands[0].argv[0], { cwd: cwd.value, workspace, path: PATH });
   if (!found.ok) return "deny";
   const grant = { exec, stage_id: "case", role: "operator", exec_digest: "", approval: null };
-  return judgeFile(realFiles, twins, { grant, index: 0, found: found.value, workspace }) === null ? "allow" : "deny";
+  return judgeFile(realFiles, twins, {
+    grant,
+    index: 0,
+    found: found.value,
+    workspace,
+    under: { policy: builtInPolicy, now: 0 },
+    program: undefined,
+  }) === null
+    ? "allow"
+    : "deny";
 }
 
 function judgePath({ path }, workspace) {

@@ -2,7 +2,7 @@
 // that cannot run says so by name, and the exit code is 1 where a promise is broken.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { judgeExec, judgeWorkflow, parseWorkflow, policyDigest } from "orchestrator-core";
+import { builtInPolicy, judgeExec, judgeWorkflow, parseWorkflow, policyDigest } from "orchestrator-core";
 import { checkGrant } from "../packages/agent/dist/check/grant.js";
 import { rows } from "../packages/core/dist/policy/tables/index.js";
 import { shells } from "../packages/core/dist/policy/tables/shells.js";
@@ -134,7 +134,7 @@ function isEqual(spec, role) {
   const grant = JSON.parse(
     JSON.stringify({ stage_id: "a", role, exec: parsed.value.stages.a.exec, exec_digest: "", approval: null }),
   );
-  return JSON.stringify(daemon) === JSON.stringify(checkGrant(grant).verdicts);
+  return JSON.stringify(daemon) === JSON.stringify(checkGrant(grant, { policy: builtInPolicy, now: 0 }).verdicts);
 }
 
 function decisionTime() {

@@ -1,6 +1,7 @@
 import { version } from "orchestrator-core";
 import { makeExchange } from "./exchange.ts";
 import { adoptLeftOvers } from "./adopt.ts";
+import { makePolicies } from "./check/policies.ts";
 import { makePrograms } from "./check/program-facts.ts";
 import { makeTwins } from "./check/twins.ts";
 import { runExec, type Site } from "./exec/run.ts";
@@ -53,6 +54,7 @@ export function startAgent(options: AgentOptions, ports: Ports): Agent {
     options,
     agent: { agent_id, version, ...processes.self },
     directory: self.directory,
+    policies: makePolicies(files, options.state),
     programs: makePrograms(ports),
     twins: makeTwins(ports.files),
     held,

@@ -125,6 +125,11 @@ function makeProgram({ io, env, cwd }: Surroundings, ended: (code: number) => vo
     .option("--allow-shell", "with `allow_shell: true`")
     .addOption(new Option("--as <role>", "whose command it is").choices(["operator", "proposer"]).default("operator"))
     .action(action(async () => (await import("./commands/policy.ts")).explain));
+  policy
+    .command("test <file>")
+    .description("read a policy file, and try the examples of its rules")
+    .option("--project", "as a project's file, which can only narrow")
+    .action(action(async () => (await import("./commands/policy.ts")).test));
   command("schema", "print the JSON Schema of a workflow file, for editors").action(
     action(async () => (await import("./commands/schema.ts")).schema),
   );

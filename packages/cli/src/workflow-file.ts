@@ -4,31 +4,40 @@ import {
   judgeWorkflow,
   type ParsedWorkflow,
   parseWorkflowText,
+  type Policy,
   type Problem,
   ProblemError,
   suggest,
 } from "orchestrator-core";
+import { readMachinePolicy } from "orchestrator-daemon/state";
 import type { Context } from "./context.ts";
 import { CommandError } from "./errors.ts";
 
 /** A workflow file that parses, with what policy says of it. */
 export interface JudgedFile extends ParsedWorkflow {
+  readonly policy: Policy;
   readonly judged: ReturnType<typeof judgeWorkflow>;
 }
 
+/** What commands in this workspace are judged by, as far as this machine knows: a daemon elsewhere has its own files. */
+export const policyHere = (context: Context, workspace: string = context.cwd): Policy =>
+  readMachinePolicy(context.state).of(workspace);
+
 /** Reads a workflow file and throws every problem at once: its own, or else what policy denies an operator. */
-export function readWorkflow(context: Context, file: string): JudgedFile {
-  const read = judgeFile(context, file);
+export function readWorkflow(context: Context, file: string, workspace?: string): JudgedFile {
+  const read = judgeFile(context, file, workspace);
   const [first, ...more] = deniedBy(read);
   if (first !== undefined) throw new ProblemError(first, ...more);
   return read;
 }
 
 /** The same without looking whether policy denies it. */
-export function judgeFile(context: Context, file: string): JudgedFile {
+export function judgeFile(context: Context, file: string, workspace?: string): JudgedFile {
   const parsed = parseWorkflowText(readText(context, file));
   if (!parsed.ok) throw new ProblemError(...parsed.error);
-  return { ...parsed.value, judged: judgeWorkflow(parsed.value.workflow, "operator") };
+  const policy = policyHere(context, workspace);
+  const judged = judgeWorkflow(parsed.value.workflow, "operator", { policy, now: Date.now() });
+  return { ...parsed.value, policy, judged };
 }
 
 /** What policy denies, each with its place in the file. */

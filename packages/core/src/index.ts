@@ -11,6 +11,15 @@ export * from "./ids.ts";
 export * from "./path.ts";
 export * from "./pointer.ts";
 export * from "./policy/judge.ts";
+export { builtInPolicy, type Policy, policyDigest } from "./policy/policy.ts";
+export {
+  higher,
+  type PolicyKind,
+  type PolicyProblems,
+  policyFileNames,
+  policySummary,
+  readPolicy,
+} from "./policy/policy-file.ts";
 export { isKnownProgram } from "./policy/program.ts";
 export * from "./policy/verdict.ts";
 export * from "./ports.ts";
@@ -32,6 +41,7 @@ export * from "./suggest.ts";
 export * from "./utf8.ts";
 export * from "./version.ts";
 export * from "./workflow/parse.ts";
+export type { Problems } from "./workflow/text.ts";
 export * from "./workflow/plan.ts";
 export * from "./workflow/render.ts";
 export * from "./workflow/schema.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, realpathSync, writeSync } from "node:fs";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { dirname, join, resolve } from "node:path";
-import { policyDigest, ProblemError, version } from "orchestrator-core";
+import { ProblemError, version } from "orchestrator-core";
 import { pino } from "pino";
 import { openAudit } from "./audit/log.ts";
 import { sendBackup } from "./backup.ts";
@@ -12,6 +12,7 @@ import { makeHandlers } from "./http/handlers.ts";
 import { makeTokens } from "./http/tokens.ts";
 import { checkStoreIsThere, keepMark } from "./mark.ts";
 import { Owner } from "./owner/owner.ts";
+import { readMachinePolicy } from "./policy.ts";
 import { realClock, realRandom, realSha256 } from "./ports.ts";
 import { findDaemon, prepareState, processId, removeDaemonFile, writeDaemonFile } from "./state.ts";
 import { type DurableStore, StoreUnusable } from "./store/store.ts";
@@ -64,6 +65,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const tls = readTls(host, options.tls_cert, options.tls_key);
   const log = makeLog(options.log);
   const freeze = openFreeze(state);
+  const policy = readMachinePolicy(state);
+  const policy_digest = policy.of(null).digest;
   const opening = openStore(options.db ?? `rocksdb://${join(state, "db")}?sync=every`, state, (message) =>
     log.warn({}, message),
   );
@@ -89,19 +92,19 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         setTimeout(() => stop({ exit: 75, reason }), LAST_WORDS_MS);
       },
     },
-    { lease_ms: options.lease_ms ?? LEASE_MS, backlog_max: BACKLOG_MAX, policy_digest: policyDigest },
+    { lease_ms: options.lease_ms ?? LEASE_MS, backlog_max: BACKLOG_MAX, policy_digest },
   );
   const audit = openAudit(join(state, "audit"), {
     clock: realClock,
     onError: (error) => log.error({ err: error }, "the audit log cannot be written"),
-    begin: { type: "started", version, policy_digest: policyDigest, pid: process.pid },
+    begin: { type: "started", version, policy_digest, pid: process.pid },
   });
   const tokens = makeTokens(state, (type, token) => void audit.add({ type, ...token }, true).catch(() => {}));
   const handlers = makeHandlers(owner, {
     freeze,
     tokens,
     workspace_roots: options.workspace_roots.map((root) => realpathSync(root)),
-    policy_digest: policyDigest,
+    policy,
     store: store.url,
     onStop: () => stop({ exit: 0, reason: "a stop was requested" }),
   });

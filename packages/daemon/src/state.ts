@@ -164,3 +164,5 @@ export function processStart(pid: number): string | null {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
 }
+
+export { readMachinePolicy } from "./policy.ts";

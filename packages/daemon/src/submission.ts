@@ -2,6 +2,7 @@ import { realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Actor, judgeWorkflow, liesBeneath, parseWorkflow, type Problem, ProblemError } from "orchestrator-core";
 import type { Submission } from "./owner/owner.ts";
+import type { MachinePolicy } from "./policy.ts";
 
 /** Turns the body of a submit into a submission, or into every problem that it has. */
 export function readSubmission(
@@ -9,11 +10,15 @@ export function readSubmission(
   by: Actor,
   idempotency_key: string | null,
   workspace_roots: readonly string[],
+  machine: MachinePolicy,
+  now: number,
 ): Submission {
   const parsed = parseWorkflow(body.workflow);
   if (!parsed.ok) throw new ProblemError(...parsed.error);
   const workflow = parsed.value;
-  const judged = judgeWorkflow(workflow, by.role);
+  const workspace = resolveWorkspace(body.workspace ?? workspace_roots[0] ?? ".", workspace_roots);
+  const policy = machine.of(workspace);
+  const judged = judgeWorkflow(workflow, by.role, { policy, now });
   const denied: Problem[] = [];
   const asks: string[] = [];
   for (const [stage_id, verdicts] of judged.stages) {
@@ -24,8 +29,7 @@ export function readSubmission(
   }
   const [first, ...rest] = denied;
   if (first !== undefined) throw new ProblemError(first, ...rest);
-  const workspace = resolveWorkspace(body.workspace ?? workspace_roots[0] ?? ".", workspace_roots);
-  return { workflow, workspace, by, asks, idempotency_key };
+  return { workflow, workspace, policy_digest: policy.digest, by, asks, idempotency_key };
 }
 
 /** The real path of a workspace, which is an existing directory beneath one of the roots. */

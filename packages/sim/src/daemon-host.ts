@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { policyDigest } from "orchestrator-core";
+import { builtInPolicy, policyDigest } from "orchestrator-core";
 import { makeHandlers, manifestFlaw, type MemoryDisk, Owner } from "orchestrator-daemon/parts";
 import { makeClock } from "./clocks.ts";
 import { Gateway } from "./gateway.ts";
@@ -67,7 +67,7 @@ export class DaemonHost {
         this.owner = owner;
         const handlers = makeHandlers(owner, {
           workspace_roots: ["/"],
-          policy_digest: policyDigest,
+          policy: { of: () => builtInPolicy },
           store: "memory:",
           freeze: { now: null, set: () => {} },
           tokens: { list: () => [], create: () => "", revoke: () => {} },

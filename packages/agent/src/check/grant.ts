@@ -5,7 +5,7 @@ import {
   execPlace,
   type FailureReason,
   judgeExec,
-  policyDigest,
+  type Under,
   type Verdict,
 } from "orchestrator-core";
 
@@ -28,22 +28,22 @@ export const hasProperIds = (grant: Grant): boolean =>
   isUlid(grant.run_id) && isUlid(grant.exec_id) && STAGE_ID.test(grant.stage_id) && Number.isSafeInteger(grant.fence);
 
 /** Computes digest and verdicts anew: the daemon's word is not taken for what this machine will run. */
-export function checkGrant(grant: Grant): GrantCheck {
-  const verdicts = judgeExec(grant.exec, grant.role, execPlace(grant.stage_id));
-  return { verdicts, refused: refusal(grant, verdicts) };
+export function checkGrant(grant: Grant, under: Under): GrantCheck {
+  const verdicts = judgeExec(grant.exec, grant.role, execPlace(grant.stage_id), under);
+  return { verdicts, refused: refusal(grant, verdicts, under.policy.digest) };
 }
 
 /** A person released exactly this exec block. */
 export const isApproved = (grant: Grant): boolean => grant.approval?.digest === grant.exec_digest;
 
-function refusal(grant: Grant, verdicts: readonly Verdict[]): Refused | null {
+function refusal(grant: Grant, verdicts: readonly Verdict[], policy_digest: string): Refused | null {
   const digest = digestOf(grant.exec);
   if (digest !== grant.exec_digest) {
     const message = `the commands hash to ${digest}, and the grant says ${grant.exec_digest}`;
     return { reason: "digest_mismatch", message };
   }
-  if (grant.policy_digest !== policyDigest) {
-    const message = `this agent's policy is ${policyDigest}, and the grant was judged by ${grant.policy_digest}`;
+  if (grant.policy_digest !== policy_digest) {
+    const message = `this agent's policy is ${policy_digest}, and the grant was judged by ${grant.policy_digest}: their policy files differ, or were changed since`;
     return { reason: "digest_mismatch", message };
   }
   for (const [i, { verdict, findings }] of verdicts.entries()) {

@@ -6,6 +6,7 @@ import {
   type Finding,
   type Grant,
   judgeCommand,
+  type Under,
   liesBeneath,
   ok,
   type ProblemCode,
@@ -71,6 +72,9 @@ const MULTI_CALL = new Set(["busybox", "toybox", "coreutils"]);
 const INTERPRETERS_MAX = 5;
 
 export interface Judged {
+  readonly under: Under;
+  /** Set: an exception lets the command, for this file alone. */
+  readonly program: string | undefined;
   readonly grant: Grant;
   readonly index: number;
   readonly found: FoundProgram;
@@ -86,6 +90,11 @@ export function judgeFile(files: Files, twins: Twins, judged: Judged): FileRefus
   const { found, grant, index, workspace } = judged;
   const { argv } = grant.exec.commands[index]!;
   const here = (real: string): boolean => liesBeneath(workspace, real);
+  if (judged.program !== undefined) {
+    if (judged.program === found.realpath) return null;
+    const message = `policy lets this command for ${judged.program}, and what would run is ${found.realpath}`;
+    return refusal("policy", "policy-denied", message);
+  }
 
   let { realpath, stat } = found;
   let words: readonly string[] = [realpath, ...argv.slice(1)];
@@ -121,10 +130,10 @@ export function judgeFile(files: Files, twins: Twins, judged: Judged): FileRefus
   }
 }
 
-function judgeWords({ grant, index, found }: Judged, argv: readonly string[]): FileRefused | null {
+function judgeWords({ grant, index, found, under }: Judged, argv: readonly string[]): FileRefused | null {
   const command: CommandSpec = { ...grant.exec.commands[index]!, argv };
   const place = `${execPlace(grant.stage_id)}/${index}`;
-  const { findings } = judgeCommand(command, grant.role, place);
+  const { findings } = judgeCommand(command, grant.role, place, under);
   const finding = findings.find(({ verdict }) => verdict === "deny" || (verdict === "ask" && !isApproved(grant)));
   if (finding === undefined) return null;
   const ask = finding.verdict === "deny" && finding.rule !== "path" && finding.rule !== "launcher";

@@ -1,13 +1,16 @@
 import { join } from "node:path";
 import {
+  builtInPolicy,
   type CommandSpec,
   type Finding,
   type Grant,
+  higher,
   logName,
   type Manifest,
   type ManifestCommand,
   rfc3339,
   strictest,
+  type Under,
   type Verdict,
 } from "orchestrator-core";
 import type { Bundle } from "../bundle/writer.ts";
@@ -43,6 +46,7 @@ export class Execution {
   readonly #started_at: string;
   readonly #commands: ManifestCommand[];
   readonly #hashes: { readonly index: number; readonly found: FoundProgram; readonly facts: ProgramFacts }[] = [];
+  #under: Under = { policy: builtInPolicy, now: 0 };
   #verdicts: readonly Verdict[] = [];
   #held: Held = { level: "none", why: "nothing was started" };
   #rooms: Rooms | null = null;
@@ -64,13 +68,17 @@ export class Execution {
 
   async run(): Promise<void> {
     const { options, ports } = this.#site;
-    const { verdicts, refused } = checkGrant(this.#grant);
+    const workspace = findWorkspace(ports.files, options.workspace_roots, this.#grant.workspace);
+    const policy = this.#site.policies.of(workspace.ok ? workspace.value : null);
+    if (policy.ok) this.#under = { policy: policy.value, now: ports.clock.wall() };
+    const { verdicts, refused } = checkGrant(this.#grant, this.#under);
     this.#verdicts = verdicts;
     this.#grant.exec.commands.forEach((_, i) => this.#commands.push(blankCommand(this.#grant, i, verdicts[i]!)));
-    if (refused !== null) return this.#fail(refused);
-    const workspace = findWorkspace(ports.files, options.workspace_roots, this.#grant.workspace);
+    if (!policy.ok) return this.#fail(policy.error);
     if (!workspace.ok) return this.#fail(workspace.error);
-    const held = chooseSandbox(ports.files, options.sandbox, this.#grant.exec, {
+    if (refused !== null) return this.#fail(refused);
+    const least = higher(this.#grant.exec.sandbox, policy.value.sandbox);
+    const held = chooseSandbox(ports.files, options.sandbox, least, {
       state: options.state,
       workspace: workspace.value,
     });
@@ -279,7 +287,8 @@ export class Execution {
       return this.#refuse(index, { reason: "denied", message });
     }
     if (facts.format !== null) this.#hashes.push({ index, found: found.value, facts });
-    const judged = { grant: this.#grant, index, found: found.value, workspace };
+    const { program } = this.#verdicts[index]!;
+    const judged = { grant: this.#grant, index, found: found.value, workspace, under: this.#under, program };
     const refused = judgeFile(files, this.#site.twins, judged);
     if (refused !== null) return this.#refuse(index, refused);
     const file = this.#fileToStart(found.value);

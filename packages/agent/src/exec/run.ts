@@ -1,5 +1,6 @@
 import type { Grant, Report } from "orchestrator-core";
 import { type Bundle, beginBundle, type BundlePaths, bundlePaths, sealIfPossible } from "../bundle/writer.ts";
+import type { Policies } from "../check/policies.ts";
 import type { Programs } from "../check/program-facts.ts";
 import type { Twins } from "../check/twins.ts";
 import type { HeldFiles } from "../held.ts";
@@ -19,6 +20,7 @@ export interface Site {
   readonly agent: AgentName;
   /** `STATE/agents/<agent_id>` */
   readonly directory: string;
+  readonly policies: Policies;
   readonly programs: Programs;
   readonly twins: Twins;
   readonly held: HeldFiles;

@@ -1,4 +1,4 @@
-import { err, type ExecBlock, liesBeneath, ok, type Result } from "orchestrator-core";
+import { err, liesBeneath, ok, type Result, type SandboxLevel } from "orchestrator-core";
 import type { Refused } from "../check/grant.ts";
 import type { Files } from "../ports.ts";
 import type { Profile } from "./profile.ts";
@@ -30,16 +30,16 @@ interface Where {
   readonly workspace: string;
 }
 
-/** Takes the most that can be had. Refuses where less is had than the agent or the exec block demands. */
+/** Takes the most that can be had. Refuses where that is less than the agent or `least` demands. */
 export function chooseSandbox(
   files: Files,
   { driver, found }: { readonly driver: SandboxDriver; readonly found: Sandbox },
-  exec: Pick<ExecBlock, "sandbox">,
+  least: SandboxLevel,
   where: Where,
 ): Result<Held, Refused> {
   const why = found.level === "none" ? found.why : hole(files, found.profile, where);
   if (found.level === "contained" && why === null) return ok(found);
-  const who = exec.sandbox === "contained" ? "the stage" : driver === "bwrap" ? "this agent" : null;
+  const who = least === "contained" ? "the stage, or policy," : driver === "bwrap" ? "this agent" : null;
   if (who === null) return ok({ level: "none", why: why ?? "" });
   return err({ reason: "denied", message: `${who} wants the sandbox \`contained\`, and it is not to be had: ${why}` });
 }

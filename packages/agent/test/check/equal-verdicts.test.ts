@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { digestOf, type Grant, judgeWorkflow, parseWorkflow } from "orchestrator-core";
+import { digestOf, type Grant, judgeWorkflow, parseWorkflow, readPolicy } from "orchestrator-core";
 import { expect, test } from "vitest";
 import { checkGrant } from "../../src/check/grant.ts";
 
@@ -46,6 +46,16 @@ const command = fc.record({
   ),
 });
 
+const policy = readPolicy({
+  machine: `
+deny: [{ argv: [git], why: no git }]
+ask: [{ argv: [find, { glob: "-*" }], why: it searches }]
+allow: [{ program: /usr/bin/env, argv: [env, sh], expires: 2030-01-01, by: ada, why: it is fine, env: [A] }]`,
+  project: "allow_shell: ask",
+});
+if (!policy.ok) throw new Error(JSON.stringify(policy.error));
+const under = { policy: policy.value, now: 1_790_000_000_000 };
+
 test("daemon and agent come to the same verdicts, whatever the commands", () => {
   fc.assert(
     fc.property(
@@ -56,12 +66,12 @@ test("daemon and agent come to the same verdicts, whatever the commands", () => 
         if (!parsed.ok) return;
         const stage = parsed.value.stages["a"]!;
         if (stage.kind !== "exec") throw new Error("an exec stage");
-        const daemon = judgeWorkflow(parsed.value, role).stages.get("a");
+        const daemon = judgeWorkflow(parsed.value, role, under).stages.get("a");
         // what the agent judges came to it as JSON
         const grant = JSON.parse(
           JSON.stringify({ stage_id: "a", role, exec: stage.exec, exec_digest: digestOf(stage.exec), approval: null }),
         ) as Grant;
-        expect(checkGrant(grant).verdicts).toEqual(daemon);
+        expect(checkGrant(grant, under).verdicts).toEqual(daemon);
       },
     ),
     { numRuns: 2_000 },

@@ -36,7 +36,7 @@ const answer = (
     const decided = [];
     for (const stage of stages) {
       const decision = decisionFor(context, verb, run_id, stage, options.as);
-      const [, ...commands] = await questionText(link, view, stage);
+      const [, ...commands] = await questionText(context, link, view, stage);
       const after = await decide(link, run_id, stage, decision, options.note ?? "");
       decided.push(after);
       const { subject, message } = stage.question;

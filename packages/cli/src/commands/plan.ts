@@ -1,4 +1,4 @@
-import { type ExitName, formatDuration, makePlan, type Plan, type PlannedStage, policyDigest } from "orchestrator-core";
+import { type ExitName, formatDuration, makePlan, type Plan, type PlannedStage } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { paintVerdict } from "../render/style.ts";
 import { oneLine, plural, shellWord } from "../render/text.ts";
@@ -7,7 +7,7 @@ import { deniedBy, judgeFile, type JudgedFile } from "../workflow-file.ts";
 /** Shows what a workflow would run, command by command, with verdicts and digests. Runs nothing. */
 export function plan(context: Context, file: string): Promise<ExitName> {
   const read = judgeFile(context, file);
-  const planned = makePlan(read.workflow, policyDigest);
+  const planned = makePlan(read.workflow, read.policy.digest);
   const denied = deniedBy(read).length;
   if (context.json) emitJson(context, planJson(planned, read));
   else context.io.out(`${planText(context, planned, read).join("\n")}\n`);

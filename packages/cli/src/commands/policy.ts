@@ -1,17 +1,21 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import {
   type CommandSpec,
   type ExitName,
   flowList,
   judgeCommand,
   pathBeneath,
-  policyDigest,
+  policySummary,
+  ProblemError,
   refusePath,
   type Role,
 } from "orchestrator-core";
 import { type Context, emitJson } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { paintVerdict } from "../render/style.ts";
-import { oneLine } from "../render/text.ts";
+import { oneLine, plural } from "../render/text.ts";
+import { policyHere } from "../workflow-file.ts";
 
 export interface ExplainOptions {
   readonly as: Role;
@@ -37,9 +41,10 @@ export function explain(context: Context, argv: readonly string[], options: Expl
     allow_shell: options.allowShell ?? false,
     allow_failure: false,
   };
-  const { verdict, findings } = judgeCommand(command, options.as, "");
+  const policy = policyHere(context);
+  const { verdict, findings } = judgeCommand(command, options.as, "", { policy, now: Date.now() });
   if (context.json) {
-    emitJson(context, { verdict, findings, role: options.as, policy_digest: policyDigest });
+    emitJson(context, { verdict, findings, role: options.as, policy_digest: policy.digest });
     return Promise.resolve(exits[verdict]);
   }
   const { dim } = context.out_style;
@@ -52,6 +57,22 @@ export function explain(context: Context, argv: readonly string[], options: Expl
     lines.push(dim("no rule speaks against it; the agent looks at the program's file as well"));
   context.io.out(`${lines.join("\n")}\n`);
   return Promise.resolve(exits[verdict]);
+}
+
+/** Reads a policy file, and tries the examples of its rules. */
+export function test(context: Context, file: string, options: { readonly project?: boolean }): Promise<ExitName> {
+  let text: string;
+  try {
+    text = readFileSync(resolve(context.cwd, file), "utf8");
+  } catch (error) {
+    throw new CommandError("not_found", `${file} cannot be read: ${(error as Error).message}`);
+  }
+  const summary = policySummary(text, options.project === true ? "project" : "machine");
+  if (!summary.ok) throw new ProblemError(...summary.error);
+  const { rules, examples } = summary.value;
+  if (context.json) emitJson(context, { rules, examples });
+  else context.io.out(`${file}: ${plural(rules, "rule")}, ${plural(examples, "example")}, all as they say\n`);
+  return Promise.resolve("ok");
 }
 
 function nameAndValue(text: string): readonly [string, string] {

@@ -35,8 +35,8 @@ export async function run(context: Context, file: string | undefined, options: R
 
 async function submitAndWatch(context: Context, file: string, options: RunOptions): Promise<ExitName> {
   // before anything is started or stored
-  const { document } = readWorkflow(context, file);
   const workspace = workspaceOf(context, options);
+  const { document } = readWorkflow(context, file, workspace);
   const request = {
     body: { workflow: document, workspace },
   };

@@ -23,7 +23,7 @@ export const show = (context: Context, wanted: string): Promise<ExitName> =>
     const sandbox = oneLine(sandboxText(context, view) ?? "");
     const lines = [...headLines(context, view, sandbox, now), "", ...stageTable(view.stages, context.out_style, now)];
     for (const stage of asking(view.stages)) {
-      lines.push("", ...(await questionText(link, view, stage)));
+      lines.push("", ...(await questionText(context, link, view, stage)));
       lines.push(...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`));
     }
     const parts = [

@@ -85,7 +85,7 @@ export function failedCommand({ exits }: Pick<ExecView, "exits">): number {
 
 async function sayWhatToAnswer(context: Context, host: Host, view: RunView): Promise<void> {
   for (const stage of asking(view.stages)) {
-    const text = await host.talk((link) => questionText(link, view, stage));
+    const text = await host.talk((link) => questionText(context, link, view, stage));
     say(
       context,
       ["", ...text, ...answerLines(context, view.run.run_id, stage).map((line) => `    ${line}`)].join("\n"),

@@ -1,7 +1,9 @@
 import {
+  builtInPolicy,
   type ExecBlock,
   execPlace,
   judgeExec,
+  type Policy,
   type Role,
   type RunView,
   type StageView,
@@ -10,6 +12,7 @@ import {
 import type { Context } from "../context.ts";
 import type { Link } from "../daemon/link.ts";
 import { oneLine, shellWord } from "../render/text.ts";
+import { policyHere } from "../workflow-file.ts";
 
 /** What can be answered to a question. */
 export type Decision = "approve" | "reject" | "retry" | "mark_succeeded" | "mark_failed";
@@ -22,21 +25,36 @@ export const asking = (stages: readonly StageView[]): AskingStage[] =>
   stages.filter((stage): stage is AskingStage => stage.question !== null);
 
 /** What the person is asked about, in full: the message of a gate, the commands that policy asks about. */
-export async function questionText(link: Link, { run }: RunView, stage: AskingStage): Promise<string[]> {
+export async function questionText(
+  context: Context,
+  link: Link,
+  { run }: RunView,
+  stage: AskingStage,
+): Promise<string[]> {
   const { subject, message } = stage.question;
   const lines = [`${stage.stage_id} waits for a person (${subject}): ${oneLine(message)}`];
   if (subject !== "gate") {
     const params = { digest: run.workflow_digest };
     const workflow = (await link.call("showWorkflow", { params })) as WorkflowSpec;
     const spec = workflow.stages[stage.stage_id];
-    if (spec?.kind === "exec") lines.push(...commandLines(spec.exec, run.by.role as Role, stage.stage_id));
+    if (spec?.kind === "exec")
+      lines.push(...commandLines(spec.exec, run.by.role as Role, stage.stage_id, policyOf(context, run)));
   }
   return lines;
 }
 
+/** Policy files that cannot be read are the daemon's to speak of. */
+function policyOf(context: Context, { workspace }: RunView["run"]): Policy {
+  try {
+    return policyHere(context, workspace);
+  } catch {
+    return builtInPolicy;
+  }
+}
+
 /** All that will run, and what policy says of it. What was written by somebody else is shown so that it shows itself. */
-function commandLines(exec: ExecBlock, role: Role, stage_id: string): string[] {
-  const verdicts = judgeExec(exec, role, execPlace(stage_id));
+function commandLines(exec: ExecBlock, role: Role, stage_id: string, policy: Policy): string[] {
+  const verdicts = judgeExec(exec, role, execPlace(stage_id), { policy, now: Date.now() });
   const lines = exec.commands.flatMap(({ argv, cwd, env, secrets }, i) => [
     `  ${argv.map(shellWord).map(oneLine).join(" ")}${cwd === "." ? "" : `  (in ${oneLine(cwd)})`}`,
     ...Object.entries(env).map(([name, value]) => `      ${name}=${oneLine(shellWord(value))}`),

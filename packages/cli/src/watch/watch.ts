@@ -83,7 +83,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     if (context.io.can_ask && !context.json) {
       for (const stage of asking(view.stages)) {
         if (later.has(`${stage.stage_id} ${stage.question.digest}`) || interrupts.count() > 0) continue;
-        const lines = await questionText(link, view, stage);
+        const lines = await questionText(context, link, view, stage);
         progress.pause();
         const closed = new AbortController();
         void closeWhenAnswered(link, view.seq, stage.stage_id, closed);

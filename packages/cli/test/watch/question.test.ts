@@ -1,5 +1,6 @@
 import { parseWorkflow } from "orchestrator-core";
 import { expect, test } from "vitest";
+import type { Context } from "../../src/context.ts";
 import type { Link } from "../../src/daemon/link.ts";
 import { type AskingStage, questionText } from "../../src/watch/question.ts";
 import { DIGEST, runView, stageView } from "../fixtures.ts";
@@ -20,7 +21,7 @@ test("a person sees all that will run, made visible, and what policy says of it"
   const stage = stageView("deploy", { question }) as AskingStage;
   const view = runView([stage]);
   const run = { ...view.run, by: { role: "proposer", name: "agent" } };
-  const text = (await questionText(link, { ...view, run }, stage)).join("\n");
+  const text = (await questionText({ state: "/nowhere" } as Context, link, { ...view, run }, stage)).join("\n");
   expect(text).toContain("npm publish  (in sub)");
   expect(text).toContain("PLAIN='a b'");
   expect(text).toContain("TOKEN=<secret deploy>");

@@ -1,5 +1,4 @@
 import type { Role } from "../api/roles.ts";
-import { digestOf } from "../canonical.ts";
 import { pathBeneath } from "../path.ts";
 import { pointerTo } from "../pointer.ts";
 import type { ProblemCode } from "../problem.ts";
@@ -8,12 +7,10 @@ import type { CommandSpec, ExecBlock, WorkflowSpec } from "../workflow/spec.ts";
 import { refuseVariable } from "./environment.ts";
 import { readAwk } from "./languages/awk.ts";
 import { readSed } from "./languages/sed.ts";
+import { type AllowRule, builtInPolicy, exceptionFor, fits, NESTING_MAX, type Policy } from "./policy.ts";
 import { lookUp } from "./program.ts";
 import { type Found, read, type Started, type Token } from "./read.ts";
-import { envRows } from "./tables/env.ts";
-import { rows } from "./tables/index.ts";
-import { shells } from "./tables/shells.ts";
-import { type Finding, type Verdict, strictest } from "./verdict.ts";
+import { type Finding, shellAnswers, strictest, type Verdict } from "./verdict.ts";
 
 /**
  * The spec verdict: what policy says of commands as they are written, by names and letters alone. Pure and the same
@@ -25,37 +22,18 @@ import { type Finding, type Verdict, strictest } from "./verdict.ts";
  *    allowed: what cannot be read for certain is refused, and `allow_shell` does not help there.
  * 3. Programs, and files whose text is carried out, lie beneath the workspace or where programs are installed.
  */
-const POLICY_VERSION = 3;
-const NESTING_MAX = 16;
-
-/** Who may have a shell by asking for it. */
-const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = {
-  operator: "allow",
-  admin: "allow",
-  proposer: "ask",
-  // they submit nothing
-  viewer: "deny",
-  approver: "deny",
-  agent: "deny",
-};
-
-const withoutExamples = (row: object): object => ({ ...row, match: [], not_match: [] });
-
-/** Changes with every table and, through the version, with every change of the engine that could change a verdict. */
-export const policyDigest: string = digestOf({
-  version: POLICY_VERSION,
-  nesting_max: NESTING_MAX,
-  shell_answers: shellAnswers,
-  shells: shells.map(withoutExamples),
-  programs: rows.map(withoutExamples),
-  env: envRows.map(withoutExamples),
-});
+/** What commands are judged under: a policy, and the time, since exceptions end. Wall-clock milliseconds. */
+export interface Under {
+  readonly policy: Policy;
+  readonly now: number;
+}
+const BUILT_IN: Under = { policy: builtInPolicy, now: 0 };
 
 /** The place of a stage's commands in the workflow: what `judgeExec` wants for findings that lead back to the file. */
 export const execPlace = (stage_id: string): string => `${pointerTo("/stages", stage_id)}/exec`;
 
 /** `place` is the JSON Pointer of the command; findings lie at `…/argv/N`. */
-export function judgeCommand(command: CommandSpec, role: Role, place: string): Verdict {
+export function judgeCommand(command: CommandSpec, role: Role, place: string, under: Under = BUILT_IN): Verdict {
   const findings: Finding[] = [];
   const argv = command.argv.map((text, at) => ({ text, at }));
   const start: Start = { cwd: command.cwd, replaces: [], appends: false, perhaps: false, through: [] };
@@ -63,6 +41,7 @@ export function judgeCommand(command: CommandSpec, role: Role, place: string): V
     command,
     role,
     place,
+    policy: under.policy,
     report: (finding) => findings.push(finding),
     found: new Map(),
     tried: new Set(),
@@ -70,12 +49,25 @@ export function judgeCommand(command: CommandSpec, role: Role, place: string): V
   judgeStart(argv, start, asked);
   for (const [name, value] of Object.entries(command.env)) variable(asked, name, value, `env/${name}`);
   for (const [name, named] of Object.entries(command.secrets)) secret(asked, name, named);
-  return strictest(findings);
+  const verdict = strictest(findings);
+  const exception = verdict.verdict === "allow" ? undefined : exceptionFor(under.policy, command, under.now);
+  return exception === undefined ? verdict : except(verdict, exception);
+}
+
+/** What the tables say becomes a record; what a policy file denies or asks stays. */
+function except({ findings }: Verdict, exception: AllowRule): Verdict {
+  const { by, expires, why, program } = exception;
+  const excepted = findings.map((one): Finding => {
+    if (one.rule === "policy" || one.verdict === "allow") return one;
+    const message = `${one.problem.message}; policy.yaml lets it (${by}, until ${expires}: ${why})`;
+    return { ...one, verdict: "allow", problem: { ...one.problem, message } };
+  });
+  return { ...strictest(excepted), program };
 }
 
 /** One verdict for each command, in order. `place` is the JSON Pointer of the list of commands. */
-export const judgeExec = (exec: ExecBlock, role: Role, place: string): readonly Verdict[] =>
-  exec.commands.map((command, i) => judgeCommand(command, role, `${place}/${i}`));
+export const judgeExec = (exec: ExecBlock, role: Role, place: string, under: Under = BUILT_IN): readonly Verdict[] =>
+  exec.commands.map((command, i) => judgeCommand(command, role, `${place}/${i}`, under));
 
 export interface WorkflowVerdict {
   readonly verdict: Verdict["verdict"];
@@ -83,12 +75,12 @@ export interface WorkflowVerdict {
   readonly stages: ReadonlyMap<string, readonly Verdict[]>;
 }
 
-export function judgeWorkflow(workflow: WorkflowSpec, role: Role): WorkflowVerdict {
+export function judgeWorkflow(workflow: WorkflowSpec, role: Role, under: Under = BUILT_IN): WorkflowVerdict {
   const stages = new Map<string, readonly Verdict[]>();
   const findings: Finding[] = [];
   for (const [stage_id, stage] of Object.entries(workflow.stages)) {
     if (stage.kind !== "exec") continue;
-    const verdicts = judgeExec(stage.exec, role, execPlace(stage_id));
+    const verdicts = judgeExec(stage.exec, role, execPlace(stage_id), under);
     stages.set(stage_id, verdicts);
     for (const verdict of verdicts) findings.push(...verdict.findings);
   }
@@ -111,6 +103,7 @@ interface Asked {
   readonly command: CommandSpec;
   readonly role: Role;
   readonly place: string;
+  readonly policy: Policy;
   readonly report: (finding: Finding) => void;
   /** How many findings there are of each rule. */
   readonly found: Map<string, number>;
@@ -126,6 +119,7 @@ function judgeStart(argv: readonly Token[], start: Start, asked: Asked): void {
     asked.tried.add(program);
   }
   const { text, at } = program;
+  if (!start.perhaps) restrict(argv, start, asked);
   if (start.replaces.some((replaced) => text.includes(replaced))) {
     return hidden(asked, start, at, "input is put in the place of the program");
   }
@@ -280,16 +274,35 @@ function release(asked: Asked, rule: string, code: ProblemCode, place: string, w
     const hint = `set \`allow_shell: true\` on this command, as in { argv: ${flowList(argv)}, allow_shell: true }, or ${instead}`;
     return finding(asked, rule, "deny", code, place, what, hint);
   }
-  const verdict = shellAnswers[asked.role];
+  const answer = shellAnswers[asked.role];
+  const verdict = answer === "allow" ? asked.policy.allow_shell : answer;
+  const who = answer === "allow" ? "by a policy file operators too" : `${asked.role}s`;
   const said = {
     allow: [`${what}; \`allow_shell\` says so`, "nothing is to be done: this is for the record"],
     ask: [
-      `${what}; a person has to allow it, since ${asked.role}s may only ask for a shell`,
+      `${what}; a person has to allow it, since ${who} may only ask for a shell`,
       "an operator approves or rejects the stage",
     ],
-    deny: [`${what}, which no ${asked.role} may`, "submit it as an operator or a proposer"],
+    deny: [`${what}, which no ${asked.role} may`, "start the program itself"],
   } as const;
   finding(asked, rule, verdict, code, place, said[verdict][0], said[verdict][1]);
+}
+
+/** What policy files say of a program with its arguments, whoever starts it. */
+function restrict(argv: readonly Token[], start: Start, asked: Asked): void {
+  const words = argv.map((token) => token.text);
+  for (const rule of asked.policy.restrict) {
+    if (isTold(asked, "policy")) return;
+    if (!fits(rule, words)) continue;
+    const denies = rule.verdict === "deny";
+    const says = denies ? "denies" : "asks a person about";
+    const message = `policy ${says} this command: ${rule.why}${throughText(start, null)}`;
+    const hint = denies
+      ? "leave it out, or ask whoever keeps the policy file"
+      : "an operator approves or rejects the stage";
+    const code = denies ? "policy-denied" : "policy-asked";
+    finding(asked, "policy", rule.verdict, code, `argv/${argv[0]!.at}`, message, hint);
+  }
 }
 
 function shell(asked: Asked, start: Start, at: number, does = "starts a shell"): void {

@@ -1,3 +1,4 @@
+import type { Role } from "../api/roles.ts";
 import type { Problem } from "../problem.ts";
 
 /** One reason with its place. `rule` is stable; `code` is set on findings that deny. */
@@ -11,7 +12,20 @@ export interface Finding {
 export interface Verdict {
   readonly verdict: "allow" | "ask" | "deny";
   readonly findings: readonly Finding[];
+  /** An exception lets it, for this file alone: a real path. */
+  readonly program?: string;
 }
+
+/** Who may have a shell by asking for it. */
+export const shellAnswers: Readonly<Record<Role, Verdict["verdict"]>> = {
+  operator: "allow",
+  admin: "allow",
+  proposer: "ask",
+  // they submit nothing
+  viewer: "deny",
+  approver: "deny",
+  agent: "deny",
+};
 
 const STRICTNESS = { allow: 0, ask: 1, deny: 2 } as const;
 

@@ -1,12 +1,9 @@
-import type { Json } from "../canonical.ts";
 import { parseDuration } from "../duration.ts";
 import { pathBeneath } from "../path.ts";
-import type { Problem } from "../problem.ts";
 import { type Result, assert, err, ok } from "../result.ts";
 import { parseSize } from "../size.ts";
 import { compileCheck } from "./check.ts";
-import { type Locate, readDocument } from "./document.ts";
-import { type Found, type Report, found, makeCollector } from "./found.ts";
+import { makeCollector, type Report } from "./found.ts";
 import { isMapping } from "./node.ts";
 import { checkRequirements } from "./requirements.ts";
 import { workflowRules } from "./rules.ts";
@@ -19,16 +16,11 @@ import {
   WorkflowFileSchema,
   workflowLimits,
 } from "./schema.ts";
+import { isSome, type Problems, readText, type TextRead } from "./text.ts";
 import type { CommandSpec, ExecStageSpec, LimitsSpec, StageSpec, StopSpec, WorkflowSpec } from "./spec.ts";
 
-export type Problems = readonly [Problem, ...Problem[]];
-
-export interface ParsedWorkflow {
+export interface ParsedWorkflow extends TextRead {
   readonly workflow: WorkflowSpec;
-  /** What stands in the file, as plain JSON: the form in which a workflow is submitted. */
-  readonly document: Json;
-  /** For what is found later, by policy for example. */
-  readonly locate: Locate;
 }
 
 /** A workflow from the JSON form of its file. Finds all problems at once; their places have a path and no line. */
@@ -39,40 +31,11 @@ export function parseWorkflow(value: unknown): Result<WorkflowSpec, Problems> {
   return isSome(problems) ? err(problems) : ok(specOf(value as WorkflowFile));
 }
 
-/** The same from the text of a file, YAML 1.2 or JSON. Every problem has its line and column, and they stand in order. */
+/** The same from the text of a file. `document` is the form in which a workflow is submitted. */
 export function parseWorkflowText(text: string): Result<ParsedWorkflow, Problems> {
-  const collector = makeCollector();
-  if (text.length > workflowLimits.text_chars_max) {
-    const message = `the file has ${text.length} characters; at most ${workflowLimits.text_chars_max} are taken`;
-    return err([{ ...found("too-large", "", message).problem, place: { path: "", line: 1, column: 1 } }]);
-  }
-  const document = readDocument(text, collector.report);
-  if (document) {
-    const { refused } = document;
-    inspect(document.value, (one) => refused.has(one.problem.place.path) || collector.report(one));
-  }
-  const problems = collector.list().map((one) => located(one, document?.locate));
-  problems.sort(byPlace);
-  if (isSome(problems)) return err(problems);
-  assert(document, "a text without a problem is a document");
-  return ok({
-    workflow: specOf(document.value as unknown as WorkflowFile),
-    document: document.value,
-    locate: document.locate,
-  });
-}
-
-/** In the order of the text; the word that there are more comes last. */
-const byPlace = (a: Problem, b: Problem): number =>
-  Number(a.code === "problems-more") - Number(b.code === "problems-more") ||
-  (a.place?.line ?? 0) - (b.place?.line ?? 0) ||
-  (a.place?.column ?? 0) - (b.place?.column ?? 0);
-
-const isSome = (problems: readonly Problem[]): problems is Problems => problems.length > 0;
-
-function located({ problem, at }: Found, locate: Locate | undefined): Problem {
-  if (problem.place.line !== undefined || !locate) return problem;
-  return { ...problem, place: locate(problem.place.path, at) };
+  const read = readText(text, workflowLimits.text_chars_max, inspect);
+  if (!read.ok) return read;
+  return ok({ ...read.value, workflow: specOf(read.value.document as unknown as WorkflowFile) });
 }
 
 const checkFile = compileCheck(WorkflowFileSchema, workflowRules);

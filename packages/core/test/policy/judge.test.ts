@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { judgeExec, judgeWorkflow, policyDigest } from "../../src/policy/judge.ts";
+import { judgeExec, judgeWorkflow } from "../../src/policy/judge.ts";
 import { optionNames, words } from "../../src/policy/options.ts";
+import { policyDigest } from "../../src/policy/policy.ts";
 import type { ProgramRow } from "../../src/policy/row.ts";
 import { rows } from "../../src/policy/tables/index.ts";
 import { shells } from "../../src/policy/tables/shells.ts";

@@ -10,6 +10,7 @@ import {
 } from "orchestrator-core";
 import type { Freeze } from "../freeze.ts";
 import type { Owner } from "../owner/owner.ts";
+import type { MachinePolicy } from "../policy.ts";
 import { readSubmission } from "../submission.ts";
 import { openApi } from "./openapi.ts";
 import type { Tokens } from "./tokens.ts";
@@ -28,7 +29,7 @@ export type Handlers = {
 
 export interface HandlerOptions {
   readonly workspace_roots: readonly string[];
-  readonly policy_digest: string;
+  readonly policy: MachinePolicy;
   readonly store: string;
   readonly freeze: Freeze;
   readonly tokens: Pick<Tokens, "list" | "create" | "revoke">;
@@ -39,7 +40,7 @@ export interface HandlerOptions {
 export function makeHandlers(owner: Owner, options: HandlerOptions): Handlers {
   return {
     submitRun: async ({ body }, { actor, idempotency_key }) =>
-      owner.submit(readSubmission(body, actor, idempotency_key, options.workspace_roots)),
+      owner.submit(readSubmission(body, actor, idempotency_key, options.workspace_roots, options.policy, Date.now())),
     listRuns: async ({ query: { status, cursor, limit = 50 } }) =>
       status === "open" ? owner.listOpen(cursor, limit) : owner.list(cursor, limit),
     showRun: async ({ params }) => owner.show(params.run_id),
@@ -90,7 +91,7 @@ export function makeHandlers(owner: Owner, options: HandlerOptions): Handlers {
       version,
       node: process.version,
       store: options.store,
-      policy_digest: options.policy_digest,
+      policy_digest: options.policy.of(null).digest,
     }),
     openapi: async () => openApi(routes),
   };

@@ -69,6 +69,8 @@ export interface OwnerOptions {
 export interface Submission {
   readonly workflow: WorkflowSpec;
   readonly workspace: string;
+  /** Of the policy that it was judged by. Left out: the machine's. */
+  readonly policy_digest?: string;
   readonly by: Actor;
   /** Stages that policy wants a person to approve. */
   readonly asks: readonly string[];
@@ -224,12 +226,11 @@ export class Owner {
   }
 
   async #create(
-    { workflow, workspace, by, asks }: Submission,
+    { workflow, workspace, policy_digest = this.#options.policy_digest, by, asks }: Submission,
     workflow_digest: string,
     workflow_text: string,
     request: { readonly key_digest: string; readonly body_digest: string } | null,
   ): Promise<{ run_id: string; plan_digest: string }> {
-    const { policy_digest } = this.#options;
     let plan = this.#plans.cached(workflow_digest, policy_digest);
     if (plan === undefined) {
       plan = makePlan(workflow, policy_digest);

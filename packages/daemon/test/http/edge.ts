@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ProblemDocument, type Role, type Route, type RouteName, routes } from "orchestrator-core";
+import { builtInPolicy, type ProblemDocument, type Role, type Route, type RouteName, routes } from "orchestrator-core";
 import { type Audit, openAudit } from "../../src/audit/log.ts";
 import { type Freeze, openFreeze } from "../../src/freeze.ts";
 import { makeHandlers } from "../../src/http/handlers.ts";
@@ -58,7 +58,7 @@ export async function openEdge(): Promise<Edge> {
   const tokens = makeTokens(state, () => {});
   const handlers = makeHandlers(world.owner, {
     workspace_roots: [state],
-    policy_digest: "0".repeat(64),
+    policy: { of: () => builtInPolicy },
     store: "memory",
     freeze,
     tokens,

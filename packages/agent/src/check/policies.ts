@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { err, ok, type Policy, policyFileNames, readPolicy, type Result } from "orchestrator-core";
+import type { Files } from "../ports.ts";
+import type { Refused } from "./grant.ts";
+
+/** The policy of each workspace: the tables, the machine's file, as it was when the agent started, and the project's. */
+export interface Policies {
+  /** `workspace` is a real path; null: the machine's alone. The project's file is read anew: it may only narrow. */
+  of(workspace: string | null): Result<Policy, Refused>;
+}
+
+const KNOWN_MAX = 100;
+
+export function makePolicies(files: Files, state: string): Policies {
+  const machine = files.readText(join(state, policyFileNames.machine));
+  const known = new Map<string | null, Result<Policy, Refused>>();
+  return {
+    of(workspace) {
+      const project = workspace === null ? null : files.readText(join(workspace, policyFileNames.project));
+      const before = known.get(project);
+      if (before !== undefined) return before;
+      const policy = readOne(machine, project);
+      if (known.size >= KNOWN_MAX) known.clear();
+      known.set(project, policy);
+      return policy;
+    },
+  };
+}
+
+function readOne(machine: string | null, project: string | null): Result<Policy, Refused> {
+  const read = readPolicy({ machine, project });
+  if (read.ok) return ok(read.value);
+  const { kind, problems } = read.error;
+  const message = `${policyFileNames[kind]}: ${problems.map((one) => one.message).join("; ")}`;
+  return err({ reason: "denied", message });
+}
