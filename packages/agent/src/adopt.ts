@@ -42,7 +42,7 @@ async function adoptOwn(adoption: Adoption): Promise<void> {
   const { clock, random } = adoption.ports;
   for (let tries = 0; !adoption.gone(); tries++) {
     try {
-      return await adopt(adoption, adoption.self, () => undefined);
+      return await adopt(adoption, adoption.self, () => Promise.resolve());
     } catch (error) {
       adoption.log.error("adoption_failed", { agent_id: adoption.self.agent_id, message: errorText(error) });
       await pause(clock, backoff(tries, random));
@@ -56,7 +56,14 @@ async function adoptOthers(adoption: Adoption): Promise<void> {
     // an agent that left nothing needs no adoption, and a live one gets none
     if (ports.files.list(join(agentsDirectory(state), agent_id, "held")).length === 0) return;
     const identity = tryTake(ports, state, agent_id, "heir");
-    if (identity !== null) await adopt(adoption, identity, identity.release);
+    if (identity === null) return;
+    const done = (): Promise<void> => giveBack(adoption, identity);
+    try {
+      await adopt(adoption, identity, done);
+    } catch (error) {
+      await done();
+      throw error;
+    }
   };
   try {
     const names = adoption.alone === true ? [] : ports.files.list(agentsDirectory(state));
@@ -66,7 +73,22 @@ async function adoptOthers(adoption: Adoption): Promise<void> {
   }
 }
 
-async function adopt(adoption: Adoption, identity: Identity, done: () => void): Promise<void> {
+/** However often the disk must be asked: while we live and have the name, the agent that it belongs to cannot start. */
+async function giveBack(
+  { ports: { clock, random }, log, gone }: Adoption,
+  { agent_id, release }: Identity,
+): Promise<void> {
+  for (let tries = 0; !gone(); tries++) {
+    try {
+      return release();
+    } catch (error) {
+      log.error("adoption_failed", { agent_id, message: errorText(error) });
+      await pause(clock, backoff(tries, random));
+    }
+  }
+}
+
+async function adopt(adoption: Adoption, identity: Identity, done: () => Promise<void>): Promise<void> {
   const { ports, log } = adoption;
   const held = heldFiles(ports.files, identity.directory);
   const completions = await Promise.all(
@@ -82,7 +104,6 @@ async function adopt(adoption: Adoption, identity: Identity, done: () => void): 
   );
   void reportAll(adoption, identity, held, completions.flat())
     .finally(done)
-    // giving a name back writes to the disk
     .catch((error: unknown) =>
       log.error("adoption_failed", { agent_id: identity.agent_id, message: errorText(error) }),
     );

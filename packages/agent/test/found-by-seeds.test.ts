@@ -2,7 +2,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundlePath, type Completion, type Grant } from "orchestrator-core";
 import { expect, test } from "vitest";
-import type { Ports } from "../src/index.ts";
+import { type Ports, realPorts } from "../src/index.ts";
+import { tryTake } from "../src/identity.ts";
 import { realClock } from "../src/real/clock.ts";
 import { makeSlots } from "../src/slots.ts";
 import { makeTuning } from "../src/tuning.ts";
@@ -196,4 +197,33 @@ test("an agent lives on when it cannot give back the name of a dead one (seed 53
   await daemon.until(() => log.some((line) => line.includes("adoption_failed")));
   const [next] = daemon.queue({});
   await daemon.until(() => daemon.reportOf(next!.exec_id) !== undefined);
+});
+
+test("a name that could not be given back at first is free again as soon as the disk lets it (seed 30098852)", async () => {
+  const place = makePlace();
+  const daemon = scriptDaemon(place.workspace);
+  daemon.fate = ({ name }) => (name === "complete" ? "deaf" : "answer");
+  const dead = spawnAgent(place, ["--daemon", await serve(daemon), "--agent-id", "first"]);
+  const [grant] = daemon.queue({});
+  await daemon.until(() => existsSync(readBundle(place.state, grant!).path));
+  dead.child.kill("SIGKILL");
+  await dead.exited;
+  daemon.fate = () => "answer";
+  let failures = 2;
+  stage({
+    place,
+    daemon,
+    options: { agent_id: "second" },
+    ports: ({ files }) => ({
+      files: {
+        ...files,
+        rename(from, to) {
+          if (to.includes("/agents/first/lock.") && failures-- > 0) throw failure("EIO");
+          files.rename(from, to);
+        },
+      },
+    }),
+  });
+  const world = realPorts(() => undefined);
+  await expect.poll(() => tryTake(world, place.state, "first", "itself"), { timeout: 10_000 }).not.toBeNull();
 });
