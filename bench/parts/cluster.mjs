@@ -10,6 +10,7 @@ import { makeClient } from "orchestrator-core";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const daemonProgram = join(here, "..", "..", "packages", "daemon", "bin", "orchestrator-daemon.js");
+const CHECK_MS = 2_000;
 const agentProgram = join(here, "agent.mjs");
 
 const profiled = (directory, name) =>
@@ -51,6 +52,11 @@ export async function startDaemon(directory, { profile = null } = {}) {
   };
   // the first query makes its user
   await call("query", { body: { surql: "SELECT VALUE id FROM active" } });
+  /** Work that failed is fast, and would be taken for work that was done. */
+  async function mustNotFail() {
+    const failed = await call("query", { body: { surql: "SELECT VALUE id FROM run WHERE status = 'failed' LIMIT 1" } });
+    if (failed.results[0].length > 0) throw new Error(`${failed.results[0][0]} failed, see ${directory}`);
+  }
   return {
     url,
     state,
@@ -67,9 +73,14 @@ export async function startDaemon(directory, { profile = null } = {}) {
       const active = () => call("query", { body: { surql: "SELECT VALUE id FROM active" } });
       for (let left = await active(); left.results[0].length > 0; left = await active()) await sleep(20);
     },
+    mustNotFail,
     async stop() {
-      child.kill("SIGTERM");
-      await gone;
+      try {
+        await mustNotFail();
+      } finally {
+        child.kill("SIGTERM");
+        await gone;
+      }
     },
   };
 }
@@ -121,11 +132,19 @@ export async function startAgents(
     reported(count) {
       const reached = heard("reported_at");
       child.send({ expect: count });
-      return reached;
+      return unlessOneFails(daemon, reached);
     },
     async stop() {
       child.kill("SIGTERM");
       await gone;
     },
   };
+}
+
+/** A run of which a stage failed never comes to its last report. */
+async function unlessOneFails(daemon, reached) {
+  const over = reached.then(() => true);
+  const pause = () => Promise.race([over, sleep(CHECK_MS, false, { ref: false })]);
+  while (!(await pause())) await daemon.mustNotFail();
+  return reached;
 }

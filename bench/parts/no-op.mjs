@@ -36,22 +36,26 @@ export function forgetfulFiles(real, state) {
     (first, ...rest) =>
       first >= FIRST_FD ? instead : real[name](first, ...rest);
   let next_fd = FIRST_FD;
-  return {
+  const forgetful = {
     mkdir: path("mkdir", true),
     mkdirs: path("mkdirs", null),
     openNew: (name, mode) => (ofJobs(name) ? next_fd++ : real.openNew(name, mode)),
     openRead: real.openRead,
+    openPlain: (name) => (ofJobs(name) ? next_fd++ : real.openPlain(name)),
     read: fd("read", 0),
     write: fd("write", undefined),
+    writeBytes: fd("writeBytes", undefined),
     chmod: fd("chmod", undefined),
     sync: fd("sync", undefined),
     syncLater: fd("syncLater", Promise.resolve()),
     close: fd("close", undefined),
     statOpen: fd("statOpen", EMPTY),
     stat: path("stat", EMPTY),
-    exists: path("exists", false),
+    exists: (name) => (ofJobs(name) ? name.includes("/scratch/") : real.exists(name)),
     realpath: real.realpath,
     mayExecute: real.mayExecute,
+    mayWrite: path("mayWrite", true),
+    giveTo: path("giveTo", undefined),
     syncDirectory: path("syncDirectory", undefined),
     rename: path("rename", undefined),
     link: path("link", true),
@@ -60,7 +64,11 @@ export function forgetfulFiles(real, state) {
     removeTree: path("removeTree", undefined),
     list: path("list", []),
     readText: path("readText", null),
+    readBytes: path("readBytes", new Uint8Array()),
     writeText: path("writeText", undefined),
     append: path("append", undefined),
   };
+  const unknown = Object.keys(real).filter((name) => !(name in forgetful));
+  if (unknown.length > 0) throw new Error(`the bench's files do not know what to do about ${unknown.join(", ")}`);
+  return forgetful;
 }
