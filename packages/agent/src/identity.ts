@@ -73,18 +73,32 @@ export function tryTake(world: World, state: string, agent_id: string, as: "itse
     const last = numbers(world, directory).at(-1) ?? 0;
     if (last > 0 && liveOwner(world, join(directory, lockName(last))) !== null) return null;
     files.writeText(draft, `${JSON.stringify({ owner: self })}\n`, 0o600);
-    const won = files.link(draft, join(directory, lockName(last + 1)));
-    files.remove(draft);
-    if (!won) continue;
-    const all = numbers(world, directory);
-    if (all.at(-1) !== last + 1) {
-      // we slept while others came and went: this number is past
-      files.remove(join(directory, lockName(last + 1)));
-      continue;
+    const number = last + 1;
+    const won = files.link(draft, join(directory, lockName(number)));
+    const giveUp = (): void => release(world, directory, number, draft);
+    try {
+      files.remove(draft);
+      if (!won) continue;
+      const all = numbers(world, directory);
+      if (all.at(-1) !== number) {
+        // we slept while others came and went: this number is past
+        files.remove(join(directory, lockName(number)));
+        continue;
+      }
+      for (const past of all) if (past < number) files.remove(join(directory, lockName(past)));
+    } catch (error) {
+      if (won) tryTo(giveUp);
+      throw error;
     }
-    for (const number of all) if (number <= last) files.remove(join(directory, lockName(number)));
-    return { agent_id, directory, release: () => release(world, directory, last + 1, draft) };
+    return { agent_id, directory, release: giveUp };
   }
+}
+
+/** What is on its way to fail already fails with its first error. */
+function tryTo(act: () => void): void {
+  try {
+    act();
+  } catch {}
 }
 
 function release({ files }: World, directory: string, number: number, draft: string): void {

@@ -88,6 +88,28 @@ test("a rival that slept while others came and went does not take a number that 
   expect(readdirSync(join(state, "agents", "mine"))).toEqual(["lock.4"]);
 });
 
+test.each(["remove", "list"] as const)("a name that was won before the disk refused %s is free again", (refused) => {
+  const { state } = makePlace();
+  takeIdentity(world(1, new Set([1])), state, "mine");
+  const alive = new Set([2, 3]);
+  let won = false;
+  let refusals = 0;
+  const refuse = (): void => {
+    if (won && refusals++ === 0) throw new Error("EIO");
+  };
+  const files: Files = {
+    ...realFiles,
+    link: (from, to) => (won = realFiles.link(from, to)),
+    [refused]: (path: string) => {
+      refuse();
+      return realFiles[refused](path);
+    },
+  };
+  expect(() => tryTake({ ...world(2, alive), files }, state, "mine", "heir")).toThrow("EIO");
+  expect(refusals).toBe(1);
+  expect(takeIdentity(world(3, alive), state, "mine").agent_id).toBe("mine");
+});
+
 test("an agent waits while another settles what the last one of its name left, and not for one that runs", async () => {
   const { state } = makePlace();
   const alive = new Set([1, 2]);
