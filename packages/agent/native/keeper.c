@@ -458,7 +458,29 @@ static bool filter_calls(void) {
 
 static void say_inside(struct word_inside word) { (void)!write(INSIDE_STATUS, &word, sizeof word); }
 
-/* LIMITS FILE ARGV...: runs it, and stays until nothing else is left in the sandbox. */
+/* Not started. */
+static int refuse_inside(int error, const char *call) {
+  struct word_inside word = {.kind = 'F', .error = error};
+  strncpy(word.call, call, sizeof word.call - 1);
+  say_inside(word);
+  return EXIT_FAILURE;
+}
+
+/* What the command is to have, by names that begin with `+`: bubblewrap, which is outside, must not take it for its own. */
+static char **command_environment(void) {
+  size_t count = 0, n = 0;
+  while (environ[count] != NULL) count++;
+  char **env = calloc(count + 1, sizeof *env);
+  for (size_t i = 0; env != NULL && i < count; i++)
+    if (environ[i][0] == '+') env[n++] = environ[i] + 1;
+  return env;
+}
+
+/*
+ * LIMITS FILE ARGV...: runs it, and stays until nothing else is left in the sandbox. What runs here cannot look into this
+ * process, nor speak in its place: it is not dumpable, so /proc/1/fd and /proc/1/mem are closed, and no call gets further
+ * from here than from there.
+ */
 static int inside(char **words) {
   int status[2];
   struct failure failure;
@@ -466,23 +488,22 @@ static int inside(char **words) {
   for (int fd = 3; fd < INSIDE_STATUS; fd++) close(fd);
   if (syscall(SYS_close_range, INSIDE_STATUS + 1U, ~0U, 0) < 0)
     for (int fd = INSIDE_STATUS + 1; fd < 1 << 16; fd++) close(fd);
-  if (fcntl(INSIDE_STATUS, F_SETFD, FD_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0) return EXIT_FAILURE;
+  char **env = command_environment();
+  if (env == NULL || prctl(PR_SET_DUMPABLE, 0) < 0 || fcntl(INSIDE_STATUS, F_SETFD, FD_CLOEXEC) < 0 ||
+      pipe2(status, O_CLOEXEC) < 0)
+    return EXIT_FAILURE;
+  if (!filter_calls()) return refuse_inside(errno, "seccomp");
   pid_t command = fork();
   if (command == 0) {
     setsid();
     reset_signals(false);
     if (!set_limits(words[0])) fail(status[1], "setrlimit");
-    if (!filter_calls()) fail(status[1], "seccomp");
-    execve(words[1], words + 2, environ);
+    execve(words[1], words + 2, env);
     fail(status[1], "execve");
   }
   close(status[1]);
-  if (command < 0 || read(status[0], &failure, sizeof failure) == sizeof failure) {
-    struct word_inside word = {.kind = 'F', .error = command < 0 ? errno : failure.error};
-    memcpy(word.call, command < 0 ? "fork" : failure.call, command < 0 ? sizeof "fork" : sizeof word.call);
-    say_inside(word);
-    return EXIT_FAILURE;
-  }
+  if (command < 0) return refuse_inside(errno, "fork");
+  if (read(status[0], &failure, sizeof failure) == sizeof failure) return refuse_inside(failure.error, failure.call);
   close(status[0]);
   say_inside((struct word_inside){.kind = 'S'});
   for (int end;;) {

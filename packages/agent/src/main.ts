@@ -173,7 +173,8 @@ async function main(): Promise<number> {
     ca: flags.tlsCa === undefined ? null : readFileSync(flags.tlsCa, "utf8"),
   });
   const { sandbox: driver, sandboxUser = null, sandboxRead = [] } = flags;
-  const wish = { driver, user: sandboxUser, reads: sandboxRead, keeper: flags.keeper };
+  const workspace_roots = workspaceRoots(flags);
+  const wish = { driver, user: sandboxUser, reads: sandboxRead, workspace_roots, keeper: flags.keeper };
   const sandbox = { driver, found: await findSandbox(ports.processes, wish) };
   if (driver === "bwrap" && sandbox.found.level === "none")
     program.error(`error: --sandbox bwrap: commands cannot be held here: ${sandbox.found.why}`);
@@ -185,7 +186,7 @@ async function main(): Promise<number> {
     secrets: resolve(flags.secrets ?? join(flags.state, "secrets")),
     slots: flags.slots,
     labels: flags.labels,
-    workspace_roots: workspaceRoots(flags),
+    workspace_roots,
     environment: process.env,
     grace_ms: flags.grace,
     drain_ms: flags.drain,

@@ -16,6 +16,7 @@ export {
   higher,
   type PolicyKind,
   type PolicyProblems,
+  POLICY_BYTES_MAX,
   policyFileNames,
   policySummary,
   readPolicy,

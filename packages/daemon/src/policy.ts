@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Policy, policyFileNames, ProblemError, readPolicy } from "orchestrator-core";
+import { type Policy, POLICY_BYTES_MAX, policyFileNames, ProblemError, readPolicy } from "orchestrator-core";
 
 /** A machine's policy file as it was when it was read. What is changed later counts after a restart, as for agents. */
 export interface MachinePolicy {
@@ -12,10 +12,11 @@ export interface MachinePolicy {
 }
 
 export function readMachinePolicy(state: string): MachinePolicy {
-  const machine = textOf(join(state, policyFileNames.machine));
+  const machine = textOf(join(state, policyFileNames.machine), 0);
   const policy: MachinePolicy = {
     of(workspace) {
-      const project = workspace === null ? null : textOf(join(workspace, policyFileNames.project));
+      const project =
+        workspace === null ? null : textOf(join(workspace, policyFileNames.project), constants.O_NOFOLLOW);
       const read = readPolicy({ machine, project });
       if (read.ok) return read.value;
       const { kind, problems } = read.error;
@@ -31,11 +32,32 @@ export function readMachinePolicy(state: string): MachinePolicy {
   return policy;
 }
 
-function textOf(path: string): string | null {
+/**
+ * Commands can write to a workspace: a fifo there must not keep us waiting, nor a link lead us elsewhere.
+ * Null: there is no such file.
+ */
+function textOf(path: string, flags: number): string | null {
+  let fd: number;
   try {
-    return readFileSync(path, "utf8");
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | flags);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return null;
+    throw unreadable(path, code === "ELOOP" ? "is a link" : `cannot be read: ${message}`);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw unreadable(path, "is no file");
+    if (stat.size > POLICY_BYTES_MAX) throw unreadable(path, `is larger than ${POLICY_BYTES_MAX} bytes`);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
   }
 }
+
+const unreadable = (path: string, what: string): ProblemError =>
+  new ProblemError({
+    code: "policy-invalid",
+    message: `${path} ${what}`,
+    hint: "a policy is a plain file of its own, or is not there",
+  });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { err, ok, type Policy, policyFileNames, readPolicy, type Result } from "orchestrator-core";
+import { err, ok, type Policy, POLICY_BYTES_MAX, policyFileNames, readPolicy, type Result } from "orchestrator-core";
+import { errorText } from "../log.ts";
 import type { Files } from "../ports.ts";
 import type { Refused } from "./grant.ts";
 
@@ -16,7 +17,9 @@ export function makePolicies(files: Files, state: string): Policies {
   const known = new Map<string | null, Result<Policy, Refused>>();
   return {
     of(workspace) {
-      const project = workspace === null ? null : files.readText(join(workspace, policyFileNames.project));
+      const text = workspace === null ? ok(null) : textOf(files, join(workspace, policyFileNames.project));
+      if (!text.ok) return err({ reason: "denied", message: `${policyFileNames.project} ${text.error}` });
+      const project = text.value;
       const before = known.get(project);
       if (before !== undefined) return before;
       const policy = readOne(machine, project);
@@ -33,4 +36,23 @@ function readOne(machine: string | null, project: string | null): Result<Policy,
   const { kind, problems } = read.error;
   const message = `${policyFileNames[kind]}: ${problems.map((one) => one.message).join("; ")}`;
   return err({ reason: "denied", message });
+}
+
+/** Commands can write to a workspace: a fifo there must not keep us waiting, nor a link lead us elsewhere. */
+function textOf(files: Files, path: string): Result<string | null, string> {
+  if (!files.exists(path)) return ok(null);
+  let fd: number | null = null;
+  try {
+    fd = files.openPlain(path);
+    if (fd === null) return err("is a link, and a policy is a file of its own");
+    const { kind, size } = files.statOpen(fd);
+    if (kind !== "file") return err("is no file");
+    if (size > POLICY_BYTES_MAX) return err(`is larger than ${POLICY_BYTES_MAX} bytes`);
+    const bytes = new Uint8Array(size);
+    return ok(new TextDecoder().decode(bytes.subarray(0, files.read(fd, bytes, 0))));
+  } catch (error) {
+    return err(`cannot be read: ${errorText(error)}`);
+  } finally {
+    if (fd !== null) files.close(fd);
+  }
 }

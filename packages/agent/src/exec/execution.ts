@@ -29,7 +29,7 @@ import { redactText } from "../secrets/redact.ts";
 import { readSecrets } from "../secrets/secrets.ts";
 import { chooseSandbox, type Held } from "../sandbox/sandbox.ts";
 import { keeperLimits, recordLimits } from "../sandbox/limits.ts";
-import { contain, environmentInside, isVisible, type Rooms, visiblePath } from "../sandbox/profile.ts";
+import { contain, environmentInside, isVisible, type Rooms, shownBy } from "../sandbox/profile.ts";
 import type { StartCommand } from "../ports.ts";
 import type { Site } from "./run.ts";
 import type { Scratch } from "./scratch.ts";
@@ -50,6 +50,7 @@ export class Execution {
   #verdicts: readonly Verdict[] = [];
   #held: Held = { level: "none", why: "nothing was started" };
   #rooms: Rooms | null = null;
+  readonly #opened: number[] = [];
   /** Of all commands that began. */
   readonly #secrets: Uint8Array[] = [];
   #failure: Conclusion | null = null;
@@ -78,10 +79,12 @@ export class Execution {
     if (!workspace.ok) return this.#fail(workspace.error);
     if (refused !== null) return this.#fail(refused);
     const least = higher(this.#grant.exec.sandbox, policy.value.sandbox);
-    const held = chooseSandbox(ports.files, options.sandbox, least, {
-      state: options.state,
-      workspace: workspace.value,
-    });
+    const kept = [
+      ["the state directory lies", options.state],
+      ["the directory of secrets lies", options.secrets],
+      ["the token of this agent lies", options.token_file ?? options.state],
+    ] as const;
+    const held = chooseSandbox(ports.files, options.sandbox, least, { workspace: workspace.value, kept });
     if (!held.ok) return this.#fail(held.error);
     this.#held = held.value;
 
@@ -114,23 +117,25 @@ export class Execution {
         .map(({ stage_id }) => join(run, stage_id));
       for (const path of [directory, output, requires, run, ...stages]) files.giveTo(path, user);
     }
-    const room = (path: string) => ({ path, fd: files.openRead(path) });
+    const open = (path: string): number => {
+      const fd = files.openRead(path);
+      this.#opened.push(fd);
+      return fd;
+    };
+    const room = (path: string) => ({ path, fd: open(path) });
     this.#rooms = {
       workspace: room(workspace),
       scratch: room(directory),
       run: room(run),
-      keeper: files.openRead(keeper),
+      keeper: open(keeper),
       network: exec.network,
       limits: keeperLimits(exec.limits, "contained"),
     };
   }
 
   #closeRooms(): void {
-    const rooms = this.#rooms;
-    if (rooms === null) return;
     this.#rooms = null;
-    const { files } = this.#site.ports;
-    for (const fd of [rooms.workspace.fd, rooms.scratch.fd, rooms.run.fd, rooms.keeper]) files.close(fd);
+    for (const fd of this.#opened.splice(0)) this.#site.ports.files.close(fd);
   }
 
   async publish(): Promise<string> {
@@ -291,17 +296,18 @@ export class Execution {
     const judged = { grant: this.#grant, index, found: found.value, workspace, under: this.#under, program };
     const refused = judgeFile(files, this.#site.twins, judged);
     if (refused !== null) return this.#refuse(index, refused);
-    const file = this.#fileToStart(found.value);
+    const file = this.#fileToStart(found.value, workspace);
     if (file !== null) return { cwd: cwd.value, file };
     const message = `${found.value.realpath} cannot be seen from within the sandbox; show its directory with --sandbox-read DIR`;
     return this.#refuse(index, { reason: "denied", message });
   }
 
   /** Null: its sandbox does not have it. */
-  #fileToStart({ path, realpath }: FoundProgram): string | null {
+  #fileToStart({ path, realpath }: FoundProgram, workspace: string): string | null {
     if (this.#held.level === "none") return path;
-    if (this.#rooms === null || !isVisible(this.#held.profile, this.#rooms, realpath)) return null;
-    return visiblePath(this.#held.profile, this.#rooms, path) ? path : realpath;
+    const { profile } = this.#held;
+    if (shownBy(profile, workspace, realpath) === undefined) return null;
+    return isVisible(profile, workspace, path) ? path : realpath;
   }
 
   #refuse(index: number, refused: Refused & { readonly finding?: Finding | null }): null {

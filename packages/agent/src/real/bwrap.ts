@@ -26,6 +26,8 @@ export interface SandboxWish {
   readonly user: User | null;
   /** Directories that commands see read-only, beside the system's. */
   readonly reads: readonly string[];
+  /** Where workspaces may lie, which other commands can write to. */
+  readonly workspace_roots: readonly string[];
   /** The program of the keeper that `processes` has. */
   readonly keeper: string;
 }
@@ -44,7 +46,7 @@ export async function findSandbox(processes: Processes, wish: SandboxWish): Prom
       "the agent is root, and no sandbox holds root: start it as another user, or say --sandbox-user UID:GID",
     );
   }
-  const profile: Profile = { bwrap, keeper, user, programs: programsOf(wish.reads, user), system: systemOf() };
+  const profile: Profile = { bwrap, keeper, user, programs: programsOf(wish), system: systemOf() };
   const failure = await tryOut(processes, profile);
   return failure === null ? { level: "contained", profile } : none(`bubblewrap does not work here: ${failure}`);
 }
@@ -76,21 +78,24 @@ function systemOf(): string[] {
   return args;
 }
 
-/** Where programs lie that the system's directories do not hold: the agent's PATH, and this Node.js with its packages. */
-function programsOf(reads: readonly string[], user: User | null): string[] {
+/**
+ * Where programs lie that the system's directories do not hold: the agent's PATH, and this Node.js with its packages. Not
+ * what PATH has beneath workspaces, unless somebody named it: a link that one command put there would show it to another.
+ */
+function programsOf({ reads, user, workspace_roots }: SandboxWish): string[] {
   const prefix = prefixOf(process.execPath);
-  const wanted = [
-    ...reads,
-    ...(process.env.PATH ?? "").split(delimiter),
-    ...["bin", "include", "lib/node_modules"].map((name) => join(prefix, name)),
-  ];
+  const own = ["bin", "include", "lib/node_modules"].map((name) => join(prefix, name));
+  const roots = workspace_roots.map((root) => realOf(root) ?? root);
   const found = new Set<string>();
-  for (const path of wanted) {
+  const add = (path: string, isNamed: boolean): void => {
     const real = path.startsWith("/") ? realOf(path) : null;
-    if (real === null || !mayReach(real, user) || SYSTEM.some((root) => liesBeneath(root, real))) continue;
+    if (real === null || !mayReach(real, user) || SYSTEM.some((root) => liesBeneath(root, real))) return;
+    if (!isNamed && roots.some((root) => liesBeneath(root, real))) return;
     if (!["/", "/etc", "/home", "/root", "/tmp", "/var", "/proc", "/dev", "/sys", "/run"].includes(real))
       found.add(real);
-  }
+  };
+  for (const path of [...reads, ...own]) add(path, true);
+  for (const path of (process.env.PATH ?? "").split(delimiter)) add(path, false);
   return [...found];
 }
 

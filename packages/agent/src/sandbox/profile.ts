@@ -39,6 +39,8 @@ export interface Room {
 export const SYSTEM = ["/usr", "/opt", "/nix/store"];
 const HOME = "/home/job";
 const KEEPER_INSIDE = "/run/orchestrator-keeper";
+/** Begins the name of each variable that is for the command alone: bubblewrap, still outside, would load LD_PRELOAD. */
+const FOR_COMMAND = "+";
 const MIB = 1024 * 1024;
 /** Of memory, as long as the sandbox lives. */
 const TMP_BYTES_MAX = 1024 * MIB;
@@ -73,13 +75,13 @@ export const ETC = [
   "timezone",
 ].map((name) => `/etc/${name}`);
 
-/** Whether a command in the sandbox can see this file: a real path. */
-export const isVisible = (profile: Profile, { workspace }: Rooms, path: string): boolean =>
-  [workspace.path, ...SYSTEM, ...profile.programs].some((root) => liesBeneath(root, path));
+/** The directory by which a command in a sandbox round this workspace can see a file: all are real paths. */
+export const shownBy = (profile: Profile, workspace: string, path: string): string | undefined =>
+  [workspace, ...SYSTEM, ...profile.programs].find((root) => liesBeneath(root, path));
 
-/** The same of a path as it is written, with links of the machine's root. */
-export const visiblePath = (profile: Profile, rooms: Rooms, path: string): boolean =>
-  isVisible(profile, rooms, path) || /^\/s?bin\//.test(path);
+/** Whether it can see a path as it is written, with links of the machine's root. */
+export const isVisible = (profile: Profile, workspace: string, path: string): boolean =>
+  shownBy(profile, workspace, path) !== undefined || /^\/s?bin\//.test(path);
 
 /**
  * The same command, started by bubblewrap. Nothing is mounted below a directory that commands can write outside of their
@@ -105,11 +107,14 @@ export function contain(profile: Profile, rooms: Rooms, start: StartCommand): St
     ["--remount-ro", "/", "--chdir", start.cwd],
     ["--", KEEPER_INSIDE, "--inside", rooms.limits, start.file, start.argv0, ...start.args],
   ].flat();
+  const forCommand = Object.entries(start.env).map(([name, value]) => [`${FOR_COMMAND}${name}`, value]);
+  const [mark = "", ...marked] = start.mark.split("=");
   return {
     ...start,
     file: profile.bwrap,
     argv0: "bwrap",
     args,
+    env: { ...Object.fromEntries(forCommand), [mark]: marked.join("=") },
     cwd: "/",
     limits: "",
     contained: { inherited: [workspace.fd, scratch.fd, run.fd, keeper], user: profile.user },

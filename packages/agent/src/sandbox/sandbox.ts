@@ -1,7 +1,7 @@
-import { err, liesBeneath, ok, type Result, type SandboxLevel } from "orchestrator-core";
+import { err, ok, type Result, type SandboxLevel } from "orchestrator-core";
 import type { Refused } from "../check/grant.ts";
 import type { Files } from "../ports.ts";
-import type { Profile } from "./profile.ts";
+import { type Profile, shownBy } from "./profile.ts";
 
 /** Who commands in a sandbox are, where the agent is root. */
 export interface User {
@@ -25,9 +25,10 @@ export type Held =
   | { readonly level: "contained"; readonly profile: Profile };
 
 interface Where {
-  readonly state: string;
   /** A real path. */
   readonly workspace: string;
+  /** What no command may see, under the names by which people know it: tokens, bundles of others, secrets. */
+  readonly kept: readonly (readonly [what: string, path: string])[];
 }
 
 /** Takes the most that can be had. Refuses where that is less than the agent or `least` demands. */
@@ -45,13 +46,18 @@ export function chooseSandbox(
 }
 
 /** What would make a sandbox round this workspace none. */
-function hole(files: Files, { user }: Profile, { state, workspace }: Where): string | null {
-  if (liesBeneath(workspace, files.realpath(state) ?? state)) {
-    return "the state directory lies in the workspace, where commands could write to it; keep it elsewhere with --state DIR";
+function hole(files: Files, profile: Profile, { workspace, kept }: Where): string | null {
+  for (const [what, path] of kept) {
+    const shown = shownBy(profile, workspace, files.realpath(path) ?? path);
+    if (shown === workspace) return `${what} in the workspace, where commands could write to it; ${ELSEWHERE}`;
+    if (shown !== undefined) return `${what} in ${shown}, where commands could read it; ${ELSEWHERE}`;
   }
+  const { user } = profile;
   if (user !== null && !files.mayWrite(workspace, user)) {
     const { uid, gid } = user;
     return `the user ${uid} of --sandbox-user cannot write to the workspace; run \`chown -R ${uid}:${gid} ${workspace}\``;
   }
   return null;
 }
+
+const ELSEWHERE = "keep it elsewhere with --state DIR";

@@ -2,10 +2,13 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   readFileSync,
   writeFileSync,
 } from "node:fs";
@@ -15,6 +18,7 @@ import { dirname, join } from "node:path";
 import { type ExecBlock, type Manifest, noLimits } from "orchestrator-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type AgentOptions, findSandbox, KEEPER, keptProcesses, type User } from "../../src/index.ts";
+import { contain } from "../../src/sandbox/profile.ts";
 import { makePlace, type Place, readBundle, stage } from "../fixtures.ts";
 import { sleepers, uniqueSleep, until } from "../real/trees.ts";
 import { command, type Job, shell, ulid } from "../scripted-daemon.ts";
@@ -23,7 +27,8 @@ const isRoot = process.getuid!() === 0;
 /** Root is no user to contain. */
 const user: User | null = isRoot ? { uid: 65_534, gid: 65_534 } : null;
 const kept = keptProcesses(KEEPER);
-const found = kept === null ? null : await findSandbox(kept, { driver: "auto", user, reads: [], keeper: KEEPER });
+const wish = { driver: "auto", user, reads: [], workspace_roots: [], keeper: KEEPER } as const;
+const found = kept === null ? null : await findSandbox(kept, wish);
 const contained = found?.level === "contained" ? found : null;
 if (contained === null) console.warn(`containment is not tested: ${found?.level === "none" ? found.why : "no keeper"}`);
 
@@ -94,6 +99,10 @@ describe.skipIf(contained === null)("in a sandbox", () => {
       "files in /tmp": "written",
       "write the home": "done",
       "write core_pattern": expect.stringMatching(/^(EACCES|EROFS|EPERM)$/),
+      "speak for the first process": "EACCES",
+      "write the first process": "EACCES",
+      "read the first process's variables": "EACCES",
+      "the first process's filter": "2",
       "write the keeper": expect.stringMatching(/^(EROFS|EACCES|ETXTBSY)$/),
       processes: "2",
       "signal the agent": "ESRCH",
@@ -192,6 +201,75 @@ describe.skipIf(contained === null)("in a sandbox", () => {
     const script = `rm $ORCHESTRATOR_OUTPUT; ln -s ${place.state}/secret $ORCHESTRATOR_OUTPUT`;
     const { manifest } = await run([], { place, exec: { commands: [shell(script)] } });
     expect(manifest).toMatchObject({ result: "failed", outputs: {} });
+  });
+
+  test("bubblewrap, which is not contained, sees nothing of the variables that a command is given", async () => {
+    const { profile } = contained!;
+    const { state, workspace } = makePlace();
+    const outside = join(dirname(state), "outside");
+    mkdirSync(outside);
+    chmodSync(outside, 0o777);
+    if (user !== null) chownSync(workspace, user.uid, user.gid);
+    const fds = [workspace, workspace, workspace, KEEPER].map((path) => openSync(path, "r"));
+    const [stdout, stderr] = ["stdout", "stderr"].map((name) => openSync(join(state, name), "ax+")) as [number, number];
+    onTestFinished(() => [...fds, stdout, stderr].forEach((fd) => closeSync(fd)));
+    const room = { path: workspace, fd: fds[0]! };
+    const rooms = { workspace: room, scratch: room, run: room, keeper: fds[3]!, network: false, limits: "" };
+    // the loader of each program that has them writes down what it does
+    const env = { LD_DEBUG: "files", LD_DEBUG_OUTPUT: join(outside, "loaded"), PATH: "/usr/bin", EMPTY: "" };
+    const start = { file: "/usr/bin/env", argv0: "env", args: [], cwd: workspace, env, stdout, stderr };
+    const started = kept!.start(
+      contain(profile, rooms, {
+        ...start,
+        mark: "ORCHESTRATOR_EXEC_ID=x",
+        signal: "SIGTERM",
+        lease_ms: 10_000,
+        grace_ms: 0,
+      }),
+    );
+    expect(await started.ended).toMatchObject({ started: true, exit: { code: 0 } });
+    await started.end("it is over", () => 0);
+    expect(readdirSync(outside)).toEqual([]);
+    const lines = readFileSync(join(state, "stdout"), "utf8").split("\n");
+    expect(lines.filter((line) => /^\S+=/.test(line))).toEqual(
+      Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    );
+  });
+
+  test.each([
+    ["state directory", () => ({})],
+    ["directory of secrets", (shown: string) => ({ secrets: join(shown, "secrets") })],
+    ["token", (shown: string) => ({ token_file: join(shown, "token") })],
+  ])("a %s in a directory that all commands see leaves no wall", async (what, options) => {
+    const place = makePlace();
+    const more = options(join(dirname(place.state), "shown"));
+    const shown = "secrets" in more || "token_file" in more ? join(dirname(place.state), "shown") : place.state;
+    mkdirSync(join(shown, "secrets"), { recursive: true });
+    copyFileSync(join(place.state, "tokens", "agent"), join(shown, "token"));
+    const { profile } = contained!;
+    const shows = { ...contained!, profile: { ...profile, programs: [...profile.programs, shown] } };
+    const { manifest } = await run(["true"], {
+      place,
+      options: { sandbox: { driver: "auto", found: shows }, ...more },
+    });
+    expect(manifest.sandbox).toMatchObject({ level: "none", why: expect.stringContaining(`${what} `) });
+  });
+
+  test("directories of PATH beneath workspaces are not shown to commands of other workspaces", async () => {
+    const { workspace } = makePlace();
+    const bin = join(workspace, "bin");
+    mkdirSync(bin);
+    for (const path of [dirname(workspace), workspace, bin]) chmodSync(path, 0o755);
+    const before = process.env.PATH;
+    onTestFinished(() => void (process.env.PATH = before));
+    process.env.PATH = `${bin}:${before}`;
+    const programs = async (more: object): Promise<readonly string[]> => {
+      const said = await findSandbox(kept!, { ...wish, ...more });
+      return said.level === "contained" ? said.profile.programs : [];
+    };
+    expect(await programs({})).toContain(bin);
+    expect(await programs({ workspace_roots: [workspace] })).not.toContain(bin);
+    expect(await programs({ workspace_roots: [workspace], reads: [bin] })).toContain(bin);
   });
 
   test("the network is there when the stage says so", async () => {
@@ -293,6 +371,6 @@ test.runIf(kept !== null)(
 );
 
 test.runIf(kept !== null && isRoot)("root without another user has no sandbox", async () => {
-  const said = await findSandbox(kept!, { driver: "auto", user: null, reads: [], keeper: KEEPER });
+  const said = await findSandbox(kept!, { ...wish, user: null });
   expect(said).toMatchObject({ level: "none", why: expect.stringMatching(/--sandbox-user|not installed/) });
 });

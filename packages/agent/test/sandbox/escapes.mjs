@@ -51,6 +51,19 @@ attempt("files in /tmp", () => {
 attempt("write the home", () => fs.writeFileSync(`${process.env.HOME}/written`, "x"));
 attempt("write core_pattern", () => fs.writeFileSync("/proc/sys/kernel/core_pattern", "|/tmp/x"));
 attempt("write the keeper", () => fs.writeFileSync("/run/orchestrator-keeper", "x"));
+attempt("speak for the first process", () => {
+  for (let fd = 3; fd < 12; fd++) {
+    try {
+      fs.openSync(`/proc/1/fd/${fd}`, "w");
+      return "open";
+    } catch (error) {
+      if (error.code !== "ENOENT") throw error;
+    }
+  }
+});
+attempt("write the first process", () => fs.openSync("/proc/1/mem", "r+"));
+attempt("read the first process's variables", () => fs.readFileSync("/proc/1/environ"));
+attempt("the first process's filter", () => /^Seccomp:\s*(.*)$/m.exec(fs.readFileSync("/proc/1/status", "utf8"))[1]);
 attempt("processes", () => fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).length);
 attempt("signal the agent", () => process.kill(Number(parent), 0) && "sent");
 attempt("interfaces", () =>

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -61,6 +62,28 @@ test("what a project denies is denied before anything runs, and who changes its 
     const ran = await cli("run", "w.json");
     expect(ran.code).toBe(1);
     expect(ran.out).toContain("their policy files differ, or were changed since");
+  });
+});
+
+test("a project's file that is a fifo or a link is refused, and nobody waits for it", async () => {
+  await withPolicies({}, ["true"], async (cli, workspace) => {
+    const file = join(workspace, "orchestrator.policy.yaml");
+    for (const [argv, what] of [
+      [["mkfifo", file], "is no file"],
+      [["ln", "-s", "/etc/passwd", file], "is a link"],
+    ] as const) {
+      spawnSync(argv[0], argv.slice(1));
+      const ran = await cli("run", "w.json");
+      expect([ran.code, ran.err]).toEqual([3, expect.stringContaining(`orchestrator.policy.yaml ${what}`)]);
+      rmSync(file);
+      // a command makes it, and the agent finds it before the next
+      const stages = { a: { exec: [[argv[0], ...argv.slice(1, -1), "orchestrator.policy.yaml"]] } };
+      const after = { requires: ["a"], exec: [["touch", "x"]] };
+      writeFileSync(join(workspace, "then.json"), JSON.stringify({ name: "w", stages: { ...stages, after } }));
+      const stopped = await cli("run", "then.json");
+      expect([stopped.code, stopped.out]).toEqual([1, expect.stringContaining(`orchestrator.policy.yaml ${what}`)]);
+      rmSync(file);
+    }
   });
 });
 

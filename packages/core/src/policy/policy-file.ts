@@ -15,7 +15,6 @@ import { type AllowRule, builtInPolicy, fits, type Policy, type RestrictRule, ty
  * A rule's examples are tried when the file is read; one that does not hold is a problem of the file.
  */
 const closed = { additionalProperties: false };
-const TEXT_CHARS_MAX = 1024 * 1024;
 const RULES_MAX = 1_000;
 
 const Words = Type.Array(Type.String(), { minItems: 1, maxItems: 4_096, "x-noun": "a list of strings" });
@@ -110,6 +109,8 @@ const checks: Readonly<Record<PolicyKind, Check>> = {
 /** `machine`: the state directory's, for daemon and agents alike. `project`: the workspace's, which can only narrow it. */
 export type PolicyKind = "machine" | "project";
 
+export const POLICY_BYTES_MAX = 1024 * 1024;
+
 /** Where they lie: in the state directory, and in the workspace. */
 export const policyFileNames: Readonly<Record<PolicyKind, string>> = {
   machine: "policy.yaml",
@@ -144,7 +145,7 @@ export function policySummary(text: string, kind: PolicyKind): Result<{ rules: n
 }
 
 function readPolicyFile(text: string, kind: PolicyKind): Result<PolicyFile, Problems> {
-  const read = readText(text, TEXT_CHARS_MAX, (value, report) => checks[kind](value, "", report));
+  const read = readText(text, POLICY_BYTES_MAX, (value, report) => checks[kind](value, "", report));
   return read.ok ? ok(read.value.document as unknown as PolicyFile) : read;
 }
 
