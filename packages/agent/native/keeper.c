@@ -17,7 +17,7 @@
  *  3. A command whose lease is over is ended, also where its agent is stopped and cannot say so.
  *  4. No guard waits for anybody: a reader that does not read, a file system that hangs and a command that does not
  *     die all leave it its deadlines.
- *  5. A program is started by execve alone. What the system does not take for a program is an error, never a script
+ *  5. A program is started by execve alone, or execveat. What the system does not take for a program is an error, never a script
  *     for a shell. A start that failed is told as such, with its errno: no exit code of a command means it.
  *  6. A command has the file descriptors 0, 1 and 2, all signals at their defaults, and no other inheritance of ours.
  *  7. A contained command is started by bubblewrap, through this program again (`--inside`, the first process of the
@@ -27,10 +27,13 @@
  *
  * Requests, from stdin. Integers are 32 bits, little endian; a frame is its length, without itself, and
  *   1 id lease_ms grace_ms signal stdout stderr contained uid gid i1 i2 i3 i4 argc envc, then strings ended by NUL:
- *   file, cwd, limits, argv..., env...
+ *   file, cwd, limits, judged, argv..., env...
  *                       start; the outputs are numbers of the agent's own open files; so are i1 to i4, which a contained
  *                       command's file gets as 3 to 6 (-1: none). uid, gid: who it is to be (-1: as we are).
  *                       limits: `NAME=NUMBER` of `limit_names` with blanks between
+ *                       judged: HOW device inode size mtime_ns ctime_ns, what the file was that the agent judged. Another
+ *                       is not started: ESTALE. HOW is `d`, by its descriptor, so that none can take its place, or `p`,
+ *                       by its path, as scripts must be, which their interpreters open again. Empty: whatever is there
  *   2 id grace_ms       end it with all that it started: its signal, the grace, SIGKILL. Said again it can only be sooner
  *   3 id lease_ms       the lease is over in so many milliseconds from now
  *
@@ -267,7 +270,7 @@ struct start {
   uint32_t id, lease_ms, grace_ms, uid, gid;
   int signal, outputs[2], inherited[INHERITED];
   bool contained;
-  char *file, *cwd, *limits, **argv, **env;
+  char *file, *cwd, *limits, *judged, **argv, **env;
 };
 struct failure { int error; char call[16]; };
 
@@ -316,6 +319,31 @@ static bool set_limits(const char *text) {
     if (setrlimit(limit_names[i].resource, &limit) < 0) return false;
   }
   return true;
+}
+
+static unsigned long long ns_of(struct timespec t) {
+  return (unsigned long long)t.tv_sec * 1000000000ULL + (unsigned long long)t.tv_nsec;
+}
+
+static _Noreturn void start_program(const char *file, const char *judged, char **argv, char **env, int status) {
+  char how;
+  unsigned long long device, inode, size, mtime_ns, ctime_ns;
+  if (sscanf(judged, "%c %llu %llu %llu %llu %llu", &how, &device, &inode, &size, &mtime_ns, &ctime_ns) == 6) {
+    struct stat stat;
+    int fd = open(file, O_PATH | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &stat) < 0) fail(status, "execve");
+    if (stat.st_dev != device || stat.st_ino != inode || (unsigned long long)stat.st_size != size ||
+        ns_of(stat.st_mtim) != mtime_ns || ns_of(stat.st_ctim) != ctime_ns) {
+      errno = ESTALE;
+      fail(status, "judged");
+    }
+    if (how == 'd') {
+      syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
+      fail(status, "execve");
+    }
+  }
+  execve(file, argv, env);
+  fail(status, "execve");
 }
 
 /* One of the agent's open files. A directory is not opened to be read: it may belong to somebody else. */
@@ -382,8 +410,7 @@ static _Noreturn void become(const struct start *s, pid_t guard, int status, int
   if (getppid() != guard) _exit(EXIT_FAILURE);
   if (chdir(s->cwd) < 0) fail(status, "chdir");
   reset_signals(s->contained);
-  execve(s->file, s->argv, s->env);
-  fail(status, "execve");
+  start_program(s->file, s->judged, s->argv, s->env, status);
 }
 
 /* ---- the first process of a sandbox ---- */
@@ -477,7 +504,7 @@ static char **command_environment(void) {
 }
 
 /*
- * LIMITS FILE ARGV...: runs it, and stays until nothing else is left in the sandbox. What runs here cannot look into this
+ * LIMITS JUDGED FILE ARGV...: runs it, and stays until nothing else is left in the sandbox. What runs here cannot look into this
  * process, nor speak in its place: it is not dumpable, so /proc/1/fd and /proc/1/mem are closed, and no call gets further
  * from here than from there.
  */
@@ -498,8 +525,7 @@ static int inside(char **words) {
     setsid();
     reset_signals(false);
     if (!set_limits(words[0])) fail(status[1], "setrlimit");
-    execve(words[1], words + 2, env);
-    fail(status[1], "execve");
+    start_program(words[2], words[1], words + 3, env, status[1]);
   }
   close(status[1]);
   if (command < 0) return refuse_inside(errno, "fork");
@@ -708,18 +734,19 @@ static bool read_start(unsigned char *frame, size_t size, struct start *s) {
   for (size_t i = 0; i < INHERITED; i++) s->inherited[i] = (int)word(frame + 40 + 4 * i);
   if (s->signal <= 0 || s->signal >= NSIG) return false;
   if (argc > size || envc > size || frame[size - 1] != '\0') return false;
-  char **strings = calloc((size_t)argc + envc + 5, sizeof *strings);
+  char **strings = calloc((size_t)argc + envc + 6, sizeof *strings);
   if (strings == NULL) return false;
   char *at = (char *)frame + START_BYTES, *end = (char *)frame + size;
   s->argv = strings;
   s->env = strings + argc + 1;
-  for (size_t i = 0; i < (size_t)argc + envc + 3; i++) {
+  for (size_t i = 0; i < (size_t)argc + envc + 4; i++) {
     if (at >= end) return false;
     if (i == 0) s->file = at;
     else if (i == 1) s->cwd = at;
     else if (i == 2) s->limits = at;
-    else if (i < argc + 3) s->argv[i - 3] = at;
-    else s->env[i - 3 - argc] = at;
+    else if (i == 3) s->judged = at;
+    else if (i < argc + 4) s->argv[i - 4] = at;
+    else s->env[i - 4 - argc] = at;
     at += strlen(at) + 1;
   }
   return at == end;
@@ -850,10 +877,10 @@ static bool set_up(pid_t agent) {
 }
 
 int main(int argc, char **argv) {
-  if (argc >= 5 && strcmp(argv[1], "--inside") == 0) return inside(argv + 2);
+  if (argc >= 6 && strcmp(argv[1], "--inside") == 0) return inside(argv + 2);
   if (argc != 2) {
     fputs("usage: keeper --probe | keeper AGENT_PID (requests on stdin, events on stdout)\n"
-          "       keeper --inside LIMITS FILE ARGV... (in a sandbox)\n", stderr);
+          "       keeper --inside LIMITS JUDGED FILE ARGV... (in a sandbox)\n", stderr);
     return 2;
   }
   bool probe = strcmp(argv[1], "--probe") == 0;

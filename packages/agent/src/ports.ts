@@ -61,6 +61,11 @@ export interface StartCommand {
   readonly grace_ms: number;
   /** Set on each of its processes, as the keeper reads them. Without a keeper: none is. */
   readonly limits?: string;
+  /**
+   * What `file` was when it was judged, as the keeper reads it: one that has taken its place since is not started
+   * (`REPLACED`). Without a keeper: whatever is there is.
+   */
+  readonly judged?: string;
   /** `file` is bubblewrap. Only a keeper can start it. */
   readonly contained?: { readonly inherited: readonly number[]; readonly user: User | null };
 }

@@ -1,4 +1,4 @@
-import type { ManifestCommand } from "orchestrator-core";
+import { liesBeneath, type ManifestCommand } from "orchestrator-core";
 import type { Files, FileStat, Ports } from "../ports.ts";
 import { hashOpen } from "../bundle/hash.ts";
 import type { FoundProgram } from "./program.ts";
@@ -85,6 +85,15 @@ function readHead(files: Files, fd: number): string {
   const head = new Uint8Array(HEAD_BYTES);
   const length = files.read(fd, head, 0);
   return Buffer.from(head.subarray(0, length)).toString("latin1");
+}
+
+/**
+ * The file as the keeper compares it, see `StartCommand.judged`. A program of the workspace, where others may write, is
+ * started by its descriptor; all others by their paths, which are their names in lists of processes.
+ */
+export function judgedFile({ realpath, stat }: FoundProgram, { format }: ProgramFacts, workspace: string): string {
+  const how = format === "elf" && liesBeneath(workspace, realpath) ? "d" : "p";
+  return `${how} ${stat.device} ${stat.inode} ${stat.size} ${stat.mtime_ns} ${stat.ctime_ns}`;
 }
 
 const keyOf = (s: FileStat): string => `${s.device}.${s.inode}.${s.size}.${s.mtime_ns}.${s.ctime_ns}`;

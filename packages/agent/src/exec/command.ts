@@ -116,7 +116,8 @@ function reasonOf(cause: HaltCause): FailureReason {
 
 function judge(ended: Ended): Pick<CommandEnd, "reason" | "message"> {
   if (!ended.started) {
-    return { reason: "spawn_failed", message: `could not be started: ${ended.code}: ${ended.message}` };
+    const reason = ended.code === "REPLACED" ? "denied" : "spawn_failed";
+    return { reason, message: `could not be started: ${ended.code}: ${ended.message}` };
   }
   const { exit, cut } = ended;
   if (cut !== null) return { reason: "lease_lost", message: cut };

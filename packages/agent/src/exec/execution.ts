@@ -16,7 +16,7 @@ import {
 import type { Bundle } from "../bundle/writer.ts";
 import { checkGrant, type Refused } from "../check/grant.ts";
 import { findProgram, type FoundProgram, judgeFile } from "../check/program.ts";
-import type { ProgramFacts } from "../check/program-facts.ts";
+import { judgedFile, type ProgramFacts } from "../check/program-facts.ts";
 import { findCwd, findWorkspace } from "../check/workspace.ts";
 import type { Lease } from "../lease.ts";
 import { errorText } from "../log.ts";
@@ -33,6 +33,13 @@ import { contain, environmentInside, isVisible, type Rooms, shownBy } from "../s
 import type { StartCommand } from "../ports.ts";
 import type { Site } from "./run.ts";
 import type { Scratch } from "./scratch.ts";
+
+/** What is known just before a command starts. */
+interface Ready {
+  readonly cwd: string;
+  readonly file: string;
+  readonly judged: string;
+}
 
 /** One exec from its first check to its manifest. */
 export class Execution {
@@ -212,6 +219,7 @@ export class Execution {
       ports,
       this.#contained({
         file: ready.file,
+        judged: ready.judged,
         argv0: argv0!,
         args,
         cwd: ready.cwd,
@@ -277,7 +285,7 @@ export class Execution {
   }
 
   /** All that is looked up just before a command starts. Null: it must not, or cannot. */
-  #prepare(index: number, workspace: string, path: string): { readonly cwd: string; readonly file: string } | null {
+  #prepare(index: number, workspace: string, path: string): Ready | null {
     const { files } = this.#site.ports;
     const spec = this.#grant.exec.commands[index]!;
     const cwd = findCwd(files, workspace, spec.cwd);
@@ -297,7 +305,7 @@ export class Execution {
     const refused = judgeFile(files, this.#site.twins, judged);
     if (refused !== null) return this.#refuse(index, refused);
     const file = this.#fileToStart(found.value, workspace);
-    if (file !== null) return { cwd: cwd.value, file };
+    if (file !== null) return { cwd: cwd.value, file, judged: judgedFile(found.value, facts, workspace) };
     const message = `${found.value.realpath} cannot be seen from within the sandbox; show its directory with --sandbox-read DIR`;
     return this.#refuse(index, { reason: "denied", message });
   }

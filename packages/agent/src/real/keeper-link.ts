@@ -163,9 +163,7 @@ class Kept {
         this.#hasPid(first);
         return null;
       case "F": {
-        const call = words[1] ?? "";
-        const code = first === 0 ? "SANDBOX" : (errorNames.get(first) ?? `errno ${first}`);
-        this.#settle({ started: false, code, message: `${call} ${this.#about(call)}` });
+        this.#settle({ started: false, ...this.#failure(first, words[1] ?? "") });
         return "over";
       }
       case "K": {
@@ -210,16 +208,22 @@ class Kept {
     this.#hasEnded(ended);
   }
 
-  #about(call: string): string {
+  #failure(errno: number, call: string): { readonly code: string; readonly message: string } {
+    const code = errorNames.get(errno) ?? `errno ${errno}`;
+    const { file, cwd, contained } = this.command;
     switch (call) {
       case "execve":
-        return this.command.contained === undefined ? this.command.file : "";
+        return { code, message: contained === undefined ? `execve ${file}` : "execve" };
       case "chdir":
-        return this.command.cwd;
-      case "sandbox":
-        return "was not set up; what bubblewrap says of it stands in its stderr";
+        return { code, message: `chdir ${cwd}` };
+      case "judged":
+        return { code: "REPLACED", message: "another file has taken the place of the one that was judged" };
+      case "sandbox": {
+        const message = "the sandbox was not set up; what bubblewrap says of it stands in its stderr";
+        return { code: "SANDBOX", message };
+      }
       default:
-        return "";
+        return { code, message: call };
     }
   }
 }
@@ -244,11 +248,12 @@ const NOBODY = 2 ** 32 - 1;
 
 /** A text: why no system could start this. */
 function startFrame(id: number, command: StartCommand): Buffer | string {
-  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms, signal, limits = "", contained } = command;
-  const strings = [file, cwd, limits, argv0, ...args];
-  const argc = strings.length - 3;
+  const { file, cwd, argv0, args, env, stdout, stderr, lease_ms, grace_ms, signal, contained } = command;
+  const { limits = "", judged = "" } = command;
+  const strings = [file, cwd, limits, judged, argv0, ...args];
+  const argc = strings.length - 4;
   for (const name of Object.keys(env)) strings.push(`${name}=${env[name]}`);
-  const envc = strings.length - 3 - argc;
+  const envc = strings.length - 4 - argc;
   if (strings.some((text) => text.includes("\0"))) return "EINVAL";
   const text = `${strings.join("\0")}\0`;
   const length = START_BYTES + Buffer.byteLength(text);

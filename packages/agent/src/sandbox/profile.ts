@@ -105,7 +105,7 @@ export function contain(profile: Profile, rooms: Rooms, start: StartCommand): St
     bind(profile, "--ro-bind", 5, run.path),
     bind(profile, "--ro-bind", 6, KEEPER_INSIDE),
     ["--remount-ro", "/", "--chdir", start.cwd],
-    ["--", KEEPER_INSIDE, "--inside", rooms.limits, start.file, start.argv0, ...start.args],
+    ["--", KEEPER_INSIDE, "--inside", rooms.limits, start.judged ?? "", start.file, start.argv0, ...start.args],
   ].flat();
   const forCommand = Object.entries(start.env).map(([name, value]) => [`${FOR_COMMAND}${name}`, value]);
   const [mark = "", ...marked] = start.mark.split("=");
@@ -117,6 +117,7 @@ export function contain(profile: Profile, rooms: Rooms, start: StartCommand): St
     env: { ...Object.fromEntries(forCommand), [mark]: marked.join("=") },
     cwd: "/",
     limits: "",
+    judged: "",
     contained: { inherited: [workspace.fd, scratch.fd, run.fd, keeper], user: profile.user },
   };
 }

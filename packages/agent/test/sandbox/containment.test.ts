@@ -17,7 +17,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { type ExecBlock, type Manifest, noLimits } from "orchestrator-core";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type AgentOptions, findSandbox, KEEPER, keptProcesses, type User } from "../../src/index.ts";
+import { type AgentOptions, findSandbox, KEEPER, keptProcesses, type Ports, type User } from "../../src/index.ts";
 import { contain } from "../../src/sandbox/profile.ts";
 import { makePlace, type Place, readBundle, stage } from "../fixtures.ts";
 import { sleepers, uniqueSleep, until } from "../real/trees.ts";
@@ -37,14 +37,16 @@ interface Given {
   readonly options?: Partial<AgentOptions>;
   readonly place?: Place;
   readonly job?: Partial<Omit<Job, "exec">>;
+  readonly ports?: (real: Ports) => Partial<Ports>;
 }
 
 const sandboxed = { driver: "auto", found: found! } as const;
 
 /** An agent that has a sandbox, with a command in it. */
-function begin(argv: readonly string[], { exec = {}, options = {}, place = makePlace(), job = {} }: Given = {}) {
+function begin(argv: readonly string[], { exec = {}, options = {}, place = makePlace(), job = {}, ports }: Given = {}) {
   if (user !== null) chownSync(place.workspace, user.uid, user.gid);
-  const scene = stage({ place, options: { sandbox: sandboxed, ...options } });
+  const more = ports === undefined ? {} : { ports };
+  const scene = stage({ place, options: { sandbox: sandboxed, ...options }, ...more });
   const [grant] = scene.daemon.queue({ ...job, exec: { commands: [command([...argv])], ...exec } });
   return { ...scene, grant: grant! };
 }
@@ -271,6 +273,31 @@ describe.skipIf(contained === null)("in a sandbox", () => {
     expect(await programs({ workspace_roots: [workspace] })).not.toContain(bin);
     expect(await programs({ workspace_roots: [workspace], reads: [bin] })).toContain(bin);
   });
+
+  test.each([true, false])(
+    "a program that is no longer what was judged is not started within (%s)",
+    async (replaced) => {
+      const place = makePlace();
+      const tool = join(place.workspace, "tool");
+      copyFileSync("/usr/bin/echo", tool);
+      const ports = ({ processes }: Ports): Partial<Ports> => ({
+        processes: {
+          ...processes,
+          start(start) {
+            if (replaced) copyFileSync("/usr/bin/true", tool);
+            return processes.start(start);
+          },
+        },
+      });
+      const { manifest } = await run(["./tool", "hello"], { place, ports });
+      expect(manifest.sandbox.level).toBe("contained");
+      expect(manifest).toMatchObject(
+        replaced
+          ? { reason: "denied", message: expect.stringContaining("taken the place") }
+          : { result: "succeeded", files: expect.arrayContaining([expect.objectContaining({ size: 6 })]) },
+      );
+    },
+  );
 
   test("the network is there when the stage says so", async () => {
     const server = createServer((socket) => socket.end("hello")).listen(0, "127.0.0.1");
