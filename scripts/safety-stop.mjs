@@ -2,11 +2,15 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
-const kills = process.argv[2] ?? "500";
+const kills = Number(process.argv[2] ?? 500);
+if (!Number.isInteger(kills) || kills < 1) {
+  console.error(`error: ${process.argv[2]} is no number of kills`);
+  process.exit(2);
+}
 const words = ["vitest", "run", "packages/agent/test/real/survivors.test.ts", "-t", "agents killed"];
 const child = spawn("npx", words, {
   cwd: join(import.meta.dirname, ".."),
-  env: { ...process.env, KEEPER_KILLS: kills, NO_COLOR: "1" },
+  env: { ...process.env, KEEPER_KILLS: String(kills), NO_COLOR: "1" },
   stdio: ["ignore", "pipe", "inherit"],
 });
 let said = "";

@@ -1,4 +1,4 @@
-// The figures of the safety gate: `npm run safety [-- --runs N]`. Needs a build. Every figure names what it counts, a part
+// The figures of the safety gate: `node scripts/safety.mjs [--runs N]`. Needs a build. Every figure names what it counts, a part
 // that cannot run says so by name, and the exit code is 1 where a promise is broken.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
