@@ -1,6 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 
 const name = new URL("../scripts/native-sha2.mjs", import.meta.url).href;
 const native = (await import(name)) as { sha256: (bytes: Uint8Array) => Uint8Array };

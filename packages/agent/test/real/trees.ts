@@ -82,7 +82,8 @@ const cmdlineOf = (pid: string): string => {
   }
 };
 
-const processes = (is: (cmdline: string) => boolean): number[] =>
+/** Live processes, by their command lines. */
+export const processes = (is: (cmdline: string) => boolean): number[] =>
   readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name) && is(cmdlineOf(name)))
     .map(Number);
