@@ -1,6 +1,6 @@
 // Packs what `tsc -b` has built: each package's own modules, and the libraries beneath them, into a few files that its
 // programs start from. Loading several hundred modules one by one costs a command more than all else that it does.
-// What is imported as a library (tests, the simulator, the bench) stays as it was built, module by module.
+// What is imported as a library (tests, the simulator) stays as it was built, module by module.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";

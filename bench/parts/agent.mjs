@@ -1,6 +1,6 @@
 // Agents like `orchestrator-agent`'s, with another executor behind their ports where asked. See startAgents in cluster.mjs.
 import { openSync, writeSync } from "node:fs";
-import { optionDefaults, realPorts, startAgent } from "orchestrator-agent";
+import { optionDefaults, realPorts, startAgent } from "orchestrator-agent/packed";
 import { forgetfulFiles, noProcesses } from "./no-op.mjs";
 
 const options = JSON.parse(process.argv[2]);

@@ -5,8 +5,8 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { httpTransport } from "orchestrator-agent";
-import { makeClient } from "orchestrator-core";
+import { httpTransport } from "orchestrator-agent/packed";
+import { makeClient } from "orchestrator-core/packed";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const daemonProgram = join(here, "..", "..", "packages", "daemon", "bin", "orchestrator-daemon.js");

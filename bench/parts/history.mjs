@@ -1,7 +1,7 @@
 // A long history, fast: the rows of the one finished run that a store has, copied under other ids and numbers until there
 // are COUNT. Made row by row as the daemon made them; no bundles. `node history.mjs DB COUNT` prints some of the run ids.
 import { createHash, randomBytes } from "node:crypto";
-import { makeUlid } from "orchestrator-core";
+import { makeUlid } from "orchestrator-core/packed";
 import { connect } from "../../packages/daemon/dist/store/surreal-open.js";
 
 const [directory, count] = [process.argv[2], Number(process.argv[3])];

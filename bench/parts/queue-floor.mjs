@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { httpTransport } from "orchestrator-agent";
+import { httpTransport } from "orchestrator-agent/packed";
 
 const program = join(dirname(fileURLToPath(import.meta.url)), "..", "floor-jobs.mjs");
 
