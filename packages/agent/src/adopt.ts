@@ -167,7 +167,7 @@ async function reportAll(
     const batch = completions.slice(i, i + COMPLETIONS_MAX);
     const request_id = makeUlid(ports.clock.wall(), ports.random(10));
     const body = { agent_id, request_id, completions: batch };
-    const answer = await link.askUntilAnswered("complete", { body }, times.lease_ms_assumed);
+    const answer = await link.askUntilAnswered("complete", { body }, () => times.lease_ms_assumed);
     if (answer === null) return;
     const { result } = answer;
     for (const completion of batch) {

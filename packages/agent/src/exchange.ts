@@ -68,6 +68,12 @@ export function makeExchange(parts: ExchangeParts): Exchange {
   let full = false;
   let clear = (): void => undefined;
 
+  /**
+   * Of a report. What is granted meanwhile may have to be handed back within its lease, by the next one. But a large one may
+   * need its time.
+   */
+  const timeout = (tries: number): number => Math.min(lease_ms, (lease_ms / 4) * 2 ** tries);
+
   const requestId = (): string => makeUlid(clock.wall(), random(10));
 
   function nudge(): void {
@@ -96,7 +102,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
     const body = { agent_id, request_id: requestId(), jobs_max: Math.min(parts.wanted(), JOBS_MAX), wait_ms, ...reach };
     parked = body;
     const wanted = (): boolean => parked === body;
-    const answer = await link.askUntilAnswered("claim", { body }, wait_ms + times.answer_ms, wanted);
+    const answer = await link.askUntilAnswered("claim", { body }, () => wait_ms + times.answer_ms, wanted);
     if (answer === null || !wanted()) {
       if (answer?.result.ok) take(answer.result.value.jobs, answer.sent, body.jobs_max);
       claiming = false;
@@ -141,7 +147,7 @@ export function makeExchange(parts: ExchangeParts): Exchange {
       completions,
       ...(jobs_max > 0 ? { claim: { jobs_max, ...reach } } : {}),
     };
-    const answer = await link.askUntilAnswered("complete", { body }, times.lease_ms_assumed);
+    const answer = await link.askUntilAnswered("complete", { body }, timeout);
     if (answer === null) return;
     under_way = [];
     if (answer.result.ok) {

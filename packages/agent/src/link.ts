@@ -24,12 +24,12 @@ export interface Link {
   ): Promise<Result<Reply<N>, ProblemDocument> | null>;
   /**
    * Asks the same until it is answered, waiting longer each time. Null: the link was closed, or the answer was no longer
-   * wanted when it would have been asked again.
+   * wanted when it would have been asked again. `timeout`: how long a try may take, in ms.
    */
   askUntilAnswered<N extends JsonRouteName>(
     name: N,
     input: Input<N>,
-    timeout_ms: number,
+    timeout: (tries: number) => number,
     wanted?: () => boolean,
   ): Promise<Answer<N> | null>;
   /** From now on nothing is repeated. */
@@ -101,13 +101,13 @@ export function makeLink(ports: Ports, log: Log, find: FindDaemon): Link {
         return null;
       }
     },
-    async askUntilAnswered(name, input, timeout_ms, wanted = () => true) {
+    async askUntilAnswered(name, input, timeout, wanted = () => true) {
       let sent: number | null = null;
       for (let tries = 0; !closed && wanted(); tries++) {
         const there = connected() !== null;
         if (there) {
           sent ??= clock.now();
-          const result = await link.ask(name, input, timeout_ms);
+          const result = await link.ask(name, input, timeout(tries));
           if (result !== null) return { result, sent };
         }
         // looking for a daemon's file is cheap, and a run may be waiting for its agent

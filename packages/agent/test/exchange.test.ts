@@ -65,6 +65,22 @@ test("a report that got no answer is repeated with the same request_id until it 
   expect(scene.daemon.completions.map(({ exec_id }) => exec_id)).toEqual([grant!.exec_id]);
 });
 
+test("a report that meets with silence is repeated before a lease is over, though not at once if it needs its time", async () => {
+  const lease_ms = 800;
+  const scene = stage({ ports: instant, lease_ms });
+  let silent = 3;
+  scene.daemon.fate = ({ name }) => (name === "complete" && silent-- > 0 ? "silent" : "answer");
+  scene.daemon.queue({});
+  await scene.daemon.until(() => scene.daemon.completions.length === 1);
+  const at = scene.daemon.requests.filter(({ name }) => name === "complete").map((request) => request.at);
+  const waited = at.slice(1).map((time, i) => time - at[i]!);
+  expect(waited.length).toBe(3);
+  [lease_ms / 4, lease_ms / 2, lease_ms].forEach((ms, i) => {
+    expect(waited[i]).toBeGreaterThanOrEqual(ms - 1);
+    expect(waited[i]).toBeLessThan(ms + 1_000);
+  });
+});
+
 test("grants whose answer was lost come with the repeated claim, and run once", async () => {
   const scene = stage();
   let lost = 1;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   type ClaimBody,
   type CommandSpec,
@@ -35,8 +36,8 @@ export interface ScriptedDaemon {
   refuse: (completion: Completion) => { readonly code: string; readonly message: string } | null;
   /** Jobs that an accepted completion makes runnable, granted in the same answer where it claims. */
   next: (completion: Completion) => readonly Job[];
-  /** "lose": carried out, and the answer is lost. "deaf": not even that. "error": 503. */
-  fate: (request: SeenRequest) => "answer" | "lose" | "deaf" | "error" | "refuse";
+  /** "lose": carried out, and the answer is lost. "deaf": not even that. "silent": nor any word of it. "error": 503. */
+  fate: (request: SeenRequest) => "answer" | "lose" | "deaf" | "silent" | "error" | "refuse";
   queue(...jobs: Job[]): readonly Grant[];
   /** Resolves as soon as it is true: asked again after every request. */
   until(fact: () => boolean): Promise<void>;
@@ -189,7 +190,8 @@ export function scriptDaemon(workspace: string, lease_ms = 30_000): ScriptedDaem
       const fate = daemon.fate(seen);
       // the event loop turns between question and answer, as on a wire
       await new Promise((resolve) => setImmediate(resolve));
-      if (fate === "deaf") throw new NoAnswer("not delivered");
+      if (fate === "silent") await pause(request.timeout_ms);
+      if (fate === "deaf" || fate === "silent") throw new NoAnswer("not delivered");
       if (fate === "error") return problem(503, "not-accepting");
       if (fate === "refuse") return problem(400, "bad-request");
       const known = request_id === null ? undefined : answered.get(request_id);

@@ -34,6 +34,10 @@ test.each([
   expect((await simulate(seed!)).violations).toEqual([]);
 });
 
+test("a report that meets with silence does not keep a late grant from being handed back (seed 50054245)", async () => {
+  expect((await simulate("50054245")).violations).toEqual([]);
+});
+
 test("promises are run to their end within one call, and it shows where they are not", async () => {
   // a microtask cannot run microtasks, so this is asked from a turn of its own
   const here = await new Promise<boolean>((resolve) => {

@@ -393,7 +393,7 @@ export const mutants: readonly Mutant[] = [
     "report-not-repeated",
     "a report that got no answer is not said again",
     "agent exchange",
-    'const answer = await link.askUntilAnswered("complete", { body }, times.lease_ms_assumed);',
+    'const answer = await link.askUntilAnswered("complete", { body }, timeout);',
     `const sent = clock.now();
      const said = await link.ask("complete", { body }, times.lease_ms_assumed);
      const answer = said === null
