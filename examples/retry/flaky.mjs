@@ -1,9 +1,11 @@
 // Fails on the first try of a run and succeeds on the second: a file tells the two apart.
-import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// It lies in the workspace: in a sandbox each command has a /tmp of its own.
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const mark = join(tmpdir(), `orchestrator-example-${process.env.ORCHESTRATOR_RUN_ID}`);
+const place = join(process.env.ORCHESTRATOR_WORKSPACE, ".orchestrator-out");
+mkdirSync(place, { recursive: true });
+const mark = join(place, `first-try-${process.env.ORCHESTRATOR_RUN_ID}`);
 if (!existsSync(mark)) {
   writeFileSync(mark, "");
   console.error("the first try fails, as a busy network might");

@@ -31,8 +31,7 @@ export function start(
   const { npm_command: _, ORCHESTRATOR_STATE: __, ...env } = process.env;
   const child = spawn(process.execPath, [bin, ...argv], {
     cwd,
-    // what a sandbox keeps commands from has tests of its own; these are the same with and without bubblewrap
-    env: { ORCHESTRATOR_SANDBOX: "none", ...env, ORCHESTRATOR_STATE: state },
+    env: { ...env, ORCHESTRATOR_STATE: state },
     stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
   });
   child.stdin?.end(input);

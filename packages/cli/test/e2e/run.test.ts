@@ -1,16 +1,18 @@
+import { randomUUID } from "node:crypto";
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { command, runIdOf, start, withState } from "./command.ts";
 
-const alive = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(statusOf(pid));
-const statusOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "utf8");
-  } catch {
-    return "State:\tZ";
-  }
-};
+/** Live processes whose last argument is this. A zombie has no arguments. In a sandbox a process has another pid for itself. */
+const processesWith = (argument: string): string[] =>
+  readdirSync("/proc").filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8").endsWith(`\0${argument}\0`);
+    } catch {
+      return false;
+    }
+  });
 
 /** A workflow file beside the state directory. */
 function workflow(state: string, stages: unknown): string {
@@ -19,11 +21,12 @@ function workflow(state: string, stages: unknown): string {
   return file;
 }
 
-/** A command that says its pid and then waits for its end. */
-const sleeper = (more = "") => ({
-  argv: ["node", "-e", `${more}; console.log(process.pid); setTimeout(() => {}, 60_000)`],
-  allow_shell: true,
-});
+/** A command that says a word and then waits for its end. `mark` is its last argument. */
+function sleeper(more = "") {
+  const mark = randomUUID();
+  const code = `${more}; console.log("here"); setTimeout(() => {}, 60_000)`;
+  return { mark, exec: [{ argv: ["node", "-e", code, mark], allow_shell: true }] };
+}
 
 test("a run ends with a table, the places of its bundles and the command that verifies them", async () => {
   await withState(async (state) => {
@@ -84,7 +87,7 @@ test("a denied workflow leaves no state directory behind", async () => {
 
 test("a gate ends the command with exit code 4 and the exact line to type; approved, the run goes on", async () => {
   await withState(async (state) => {
-    const waits = await command(state, "run", "examples/gate.yaml");
+    const waits = await command(state, "run", "examples/gate.yaml", "--sandbox", "none");
     expect(waits.code).toBe(4);
     const run_id = runIdOf(waits.err);
     expect(waits.err).toContain(`    orchestrator approve ${run_id} ship-it\n`);
@@ -121,8 +124,9 @@ test("a rejected gate fails the run, which a retry opens again", async () => {
 
 test("Ctrl-C cancels the run, ends its commands and waits for both", async () => {
   await withState(async (state) => {
+    const { mark, exec } = sleeper();
     const file = workflow(state, {
-      long: { exec: [sleeper()] },
+      long: { exec },
       after: { requires: ["long"], exec: [["node", "-v"]] },
     });
     const running = start(state, ["run", file]);
@@ -133,18 +137,18 @@ test("Ctrl-C cancels the run, ends its commands and waits for both", async () =>
     expect(err).toContain("cancelling the run");
     expect(out).toMatch(/long +cancelled/);
     expect(out).toMatch(/run [0-9A-Z]{26} \(number 1\) cancelled/);
-    const pid = Number((await command(state, "logs", "latest", "long")).out);
-    if (pid > 0) expect(alive(pid)).toBe(false);
+    expect(processesWith(mark)).toEqual([]);
   });
 });
 
 test("a second Ctrl-C does not wait for a command that will not end, and leaves nothing running", async () => {
   await withState(async (state) => {
-    const stubborn = sleeper("process.on('SIGTERM', () => {})");
-    const running = start(state, ["run", workflow(state, { stubborn: { exec: [stubborn] } })]);
+    const { mark, exec } = sleeper("process.on('SIGTERM', () => {})");
+    const running = start(state, ["run", workflow(state, { stubborn: { exec } })]);
     await running.says(/stubborn +running/);
     const logs = start(state, ["logs", "latest", "-f"]);
     await new Promise<void>((resolve) => logs.child.stdout!.once("data", () => resolve()));
+    expect(processesWith(mark)).not.toEqual([]);
     running.child.kill("SIGINT");
     await running.says("cancelling the run");
     running.child.kill("SIGINT");
@@ -153,9 +157,7 @@ test("a second Ctrl-C does not wait for a command that will not end, and leaves 
     expect(performance.now() - began_at).toBeLessThan(8_000);
     logs.child.kill("SIGTERM");
     await logs.ended;
-    const pid = Number(logs.written.out);
-    for (let i = 0; i < 100 && alive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(alive(pid)).toBe(false);
+    await expect.poll(() => processesWith(mark), { timeout: 10_000 }).toEqual([]);
   });
 });
 
@@ -179,7 +181,7 @@ test("logs -f beside a run that owns the daemon prints everything and ends well 
 
 test("logs -f of a run whose command was killed prints what is there and says that nothing more will come", async () => {
   await withState(async (state) => {
-    const running = start(state, ["run", workflow(state, { long: { exec: [sleeper()] } })]);
+    const running = start(state, ["run", workflow(state, { long: { exec: sleeper().exec } })]);
     await running.says(/long +running/);
     const logs = start(state, ["logs", "latest", "-f"]);
     await new Promise<void>((resolve) => logs.child.stdout!.once("data", () => resolve()));
@@ -203,7 +205,7 @@ test("several runs at once share one daemon, and each comes to its end whoever o
 test("when the command that owns the daemon is killed, another that watches takes its place", async () => {
   await withState(async (state) => {
     const slow = { slow: { exec: [["sleep", "3"]] } };
-    const owner = start(state, ["run", workflow(state, { other: { exec: [sleeper()] } })]);
+    const owner = start(state, ["run", workflow(state, { other: { exec: sleeper().exec } })]);
     await owner.says(/other +running/);
     const watcher = start(state, ["run", workflow(state, slow)]);
     await watcher.says(/slow +(queued|running)/);
@@ -268,7 +270,7 @@ test("a run is named by its number or the end of its id as well", async () => {
 
 test("a run that was left open goes on beside a new one, which says so, and what stays open at the end", async () => {
   await withState(async (state) => {
-    const stages = { first: { exec: [sleeper()] }, second: { requires: ["first"], exec: [["node", "-v"]] } };
+    const stages = { first: { exec: sleeper().exec }, second: { requires: ["first"], exec: [["node", "-v"]] } };
     const left = start(state, ["run", workflow(state, stages), "--slots", "1"]);
     await left.says(/first +running/);
     const left_id = runIdOf(left.written.err);
