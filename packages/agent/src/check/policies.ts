@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { err, ok, type Policy, POLICY_BYTES_MAX, policyFileNames, readPolicy, type Result } from "orchestrator-core";
 import { errorText } from "../log.ts";
+import { readPlain } from "../plain-file.ts";
 import type { Files } from "../ports.ts";
 import type { Refused } from "./grant.ts";
 
@@ -38,21 +39,14 @@ function readOne(machine: string | null, project: string | null): Result<Policy,
   return err({ reason: "denied", message });
 }
 
-/** Commands can write to a workspace: a fifo there must not keep us waiting, nor a link lead us elsewhere. */
 function textOf(files: Files, path: string): Result<string | null, string> {
-  if (!files.exists(path)) return ok(null);
-  let fd: number | null = null;
   try {
-    fd = files.openPlain(path);
-    if (fd === null) return err("is a link, and a policy is a file of its own");
-    const { kind, size } = files.statOpen(fd);
-    if (kind !== "file") return err("is no file");
-    if (size > POLICY_BYTES_MAX) return err(`is larger than ${POLICY_BYTES_MAX} bytes`);
-    const bytes = new Uint8Array(size);
-    return ok(new TextDecoder().decode(bytes.subarray(0, files.read(fd, bytes, 0))));
+    const read = readPlain(files, path, POLICY_BYTES_MAX);
+    if (!read.ok) return err(`${read.error}, and a policy is a plain file`);
+    if (read.value === null) return ok(null);
+    if (read.value.length > POLICY_BYTES_MAX) return err(`is larger than ${POLICY_BYTES_MAX} bytes`);
+    return ok(new TextDecoder().decode(read.value));
   } catch (error) {
     return err(`cannot be read: ${errorText(error)}`);
-  } finally {
-    if (fd !== null) files.close(fd);
   }
 }

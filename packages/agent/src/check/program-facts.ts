@@ -93,7 +93,7 @@ function readHead(files: Files, fd: number): string {
  */
 export function judgedFile({ realpath, stat }: FoundProgram, { format }: ProgramFacts, workspace: string): string {
   const how = format === "elf" && liesBeneath(workspace, realpath) ? "d" : "p";
-  return `${how} ${stat.device} ${stat.inode} ${stat.size} ${stat.mtime_ns} ${stat.ctime_ns}`;
+  return `${how} ${keyOf(stat)}`;
 }
 
-const keyOf = (s: FileStat): string => `${s.device}.${s.inode}.${s.size}.${s.mtime_ns}.${s.ctime_ns}`;
+const keyOf = (s: FileStat): string => `${s.device} ${s.inode} ${s.size} ${s.mtime_ns} ${s.ctime_ns}`;

@@ -89,7 +89,7 @@ export class Execution {
     const kept = [
       ["the state directory lies", options.state],
       ["the directory of secrets lies", options.secrets],
-      ["the token of this agent lies", options.token_file ?? options.state],
+      ...(options.token_file === undefined ? [] : [["the token of this agent lies", options.token_file] as const]),
     ] as const;
     const held = chooseSandbox(ports.files, options.sandbox, least, { workspace: workspace.value, kept });
     if (!held.ok) return this.#fail(held.error);

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { err, type Grant, OUTPUT_BYTES_MAX, type Result } from "orchestrator-core";
+import { readPlain } from "../plain-file.ts";
 import type { Files } from "../ports.ts";
 import { parseOutputs } from "./outputs.ts";
 
@@ -44,15 +45,7 @@ function requiresText(state: string, requires: Grant["requires"]): string {
 }
 
 function readOutputs(files: Files, path: string): ReturnType<typeof parseOutputs> {
-  if (!files.exists(path)) return err("ORCHESTRATOR_OUTPUT was removed");
-  const fd = files.openPlain(path);
-  if (fd === null) return err("ORCHESTRATOR_OUTPUT is no longer a file");
-  try {
-    const { kind, size } = files.statOpen(fd);
-    if (kind !== "file") return err("ORCHESTRATOR_OUTPUT is no longer a file");
-    const bytes = new Uint8Array(Math.min(size, OUTPUT_BYTES_MAX + 1));
-    return parseOutputs(bytes.subarray(0, files.read(fd, bytes, 0)));
-  } finally {
-    files.close(fd);
-  }
+  const read = readPlain(files, path, OUTPUT_BYTES_MAX);
+  if (!read.ok) return err("ORCHESTRATOR_OUTPUT is no longer a file");
+  return read.value === null ? err("ORCHESTRATOR_OUTPUT was removed") : parseOutputs(read.value);
 }

@@ -108,13 +108,13 @@ export function contain(profile: Profile, rooms: Rooms, start: StartCommand): St
     ["--", KEEPER_INSIDE, "--inside", rooms.limits, start.judged ?? "", start.file, start.argv0, ...start.args],
   ].flat();
   const forCommand = Object.entries(start.env).map(([name, value]) => [`${FOR_COMMAND}${name}`, value]);
-  const [mark = "", ...marked] = start.mark.split("=");
+  const [mark = "", exec_id = ""] = start.mark.split("=");
   return {
     ...start,
     file: profile.bwrap,
     argv0: "bwrap",
     args,
-    env: { ...Object.fromEntries(forCommand), [mark]: marked.join("=") },
+    env: { ...Object.fromEntries(forCommand), [mark]: exec_id },
     cwd: "/",
     limits: "",
     judged: "",

@@ -2,7 +2,7 @@
  * Text that others wrote, made safe for a terminal: control characters (C0, DEL, C1) and the marks that reorder
  * text would let a log line forge what stands on the screen. They are shown as escapes; tabs stay.
  */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 export const safe = (text: string): string =>
@@ -13,7 +13,7 @@ export const safe = (text: string): string =>
 
 /** Colours and weights (ECMA-48 SGR); not "concealed", which would hide what stands there. */
 const COLOUR =
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- a colour begins with one
   /\u001b\[(?:(?:0?[0-79]|2[1-79]|[349][0-79]|10[0-7]|[34]8;5;[0-9]{1,3}|[34]8;2(?:;[0-9]{1,3}){3})?(?:;|(?=m)))*m/g;
 
 /** The same, with the colours of the text let through. They end with it. */

@@ -19,7 +19,7 @@ export function jsonErrorOffset(text: string): number | null {
 
   const string = (): boolean => {
     if (!char('"')) return false;
-    // oxlint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- JSON does not let them stand in a string
     skip(/(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y);
     return char('"');
   };

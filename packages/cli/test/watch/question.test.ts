@@ -28,6 +28,6 @@ test("a person sees all that will run, made visible, and what policy says of it"
   expect(text).toContain("ask[shell]: ");
   expect(text).toContain("ask[secret]: ");
   expect(text).toContain("with sandbox contained, network");
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- none may reach the terminal
   expect(text).not.toMatch(/[\u202e\u001b]/);
 });
