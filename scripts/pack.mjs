@@ -25,7 +25,7 @@ for (const [name, entries] of Object.entries(packages)) {
     input: Object.fromEntries(entries.map((entry) => [entry.replace("/index", ""), join(dist, `${entry}.js`)])),
     external: (id) => ours.test(id) || database.test(id) || unused.test(id),
     platform: "node",
-    resolve: { alias: { "@noble/hashes/sha2.js": join(import.meta.dirname, "native-sha2.mjs") } },
+    resolve: { alias: { "./sha256.js": join(import.meta.dirname, "native-sha256.mjs") } },
   });
   rmSync(packed, { recursive: true, force: true });
   await bundle.write({

@@ -1,5 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { sha256Hex } from "./sha256.ts";
 
 /** JSON as data: what canonical JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -22,19 +21,9 @@ export function canonicalJson(value: unknown): string {
       return `${value}`;
     case "boolean":
       return value ? "true" : "false";
-    case "object": {
+    case "object":
       if (value === null) return "null";
-      let text = "";
-      if (Array.isArray(value)) {
-        for (const item of value) text += `${text === "" ? "" : ","}${canonicalJson(item)}`;
-        return `[${text}]`;
-      }
-      for (const key of inOrder(Object.keys(value))) {
-        const member = (value as Record<string, unknown>)[key];
-        if (member !== undefined) text += `${text === "" ? "" : ","}${quoted(key)}:${canonicalJson(member)}`;
-      }
-      return `{${text}}`;
-    }
+      return Array.isArray(value) ? arrayText(value) : objectText(value as Record<string, unknown>);
     default:
       throw new TypeError(`canonical JSON has no form for a ${typeof value}`);
   }
@@ -46,16 +35,83 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-/** Sorted, which they often are. */
-function inOrder(keys: string[]): string[] {
-  for (let i = 1; i < keys.length; i++) if (keys[i - 1]! > keys[i]!) return keys.sort();
-  return keys;
+function arrayText(items: readonly unknown[]): string {
+  if (items.length > LONG) return `[${inPortions(items, canonicalJson)}]`;
+  let text = "";
+  for (const item of items) text += text === "" ? canonicalJson(item) : `,${canonicalJson(item)}`;
+  return `[${text}]`;
+}
+
+function objectText(value: Readonly<Record<string, unknown>>): string {
+  const keys = Object.keys(value);
+  if (keys.length > LONG) {
+    const present = keys.filter((key) => value[key] !== undefined).sort();
+    return `{${inPortions(present, (key) => `${quoted(key)}:${canonicalJson(value[key])}`)}}`;
+  }
+  let text = "";
+  for (const { key, first, further } of membersOf(keys)) {
+    const member = value[key];
+    if (member !== undefined) text += (text === "" ? first : further) + canonicalJson(member);
+  }
+  return `{${text}}`;
+}
+
+/** Of more items the text is put together in portions: V8 keeps a sum of texts as a tree, which costs much more to keep. */
+const LONG = 32;
+
+function inPortions<T>(items: readonly T[], textOf: (item: T) => string): string {
+  const portions: string[] = [];
+  for (let from = 0; from < items.length; from += LONG) {
+    const portion: string[] = [];
+    for (let i = from; i < items.length && i < from + LONG; i++) portion.push(textOf(items[i]!));
+    portions.push(portion.join(","));
+  }
+  return portions.join(",");
+}
+
+/** A member's name as it stands at the beginning of an object, and further on. */
+interface Member {
+  readonly key: string;
+  readonly first: string;
+  readonly further: string;
+}
+
+interface Shape {
+  readonly keys: readonly string[];
+  readonly members: readonly Member[];
+}
+
+/** By first key: objects of one kind have the same keys in the same order, and are not sorted one by one. */
+const shapes = new Map<string, Shape[]>();
+const FIRST_KEYS_MAX = 512;
+const SHAPES_MAX = 8;
+/** Keys may be anybody's. */
+const KEPT_CHARS_MAX = 1_024;
+
+/** In the order of the canonical form. */
+function membersOf(keys: readonly string[]): readonly Member[] {
+  if (keys.length === 0) return [];
+  const known = shapes.get(keys[0]!) ?? [];
+  for (const shape of known) if (isSame(shape.keys, keys)) return shape.members;
+  const members = [...keys].sort().map((key) => {
+    const first = `${quoted(key)}:`;
+    return { key, first, further: `,${first}` };
+  });
+  if (known.length < SHAPES_MAX && keys.join("").length <= KEPT_CHARS_MAX) {
+    if (known.length === 0 && shapes.size < FIRST_KEYS_MAX) shapes.set(keys[0]!, known);
+    known.push({ keys, members });
+  }
+  return members;
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false;
+  return true;
 }
 
 /** A digest as written everywhere: 64 lower-case hex digits of SHA-256. */
 export const DIGEST_PATTERN = "^[0-9a-f]{64}$";
-
-export const sha256Hex = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)));
 
 /** SHA-256 over the RFC 8785 form. */
 export const digestOf = (value: unknown): string => sha256Hex(canonicalJson(value));

@@ -38,6 +38,7 @@ export * from "./run/transition.ts";
 export * from "./run/view.ts";
 export * from "./run/why.ts";
 export * from "./schema.ts";
+export * from "./sha256.ts";
 export * from "./suggest.ts";
 export * from "./utf8.ts";
 export * from "./version.ts";

@@ -72,6 +72,21 @@ describe("canonical JSON", () => {
     (value) => expect(() => canonicalJson(value)).toThrow(TypeError),
   );
 
+  test("is the same of few and of many members", () => {
+    const member = fc.option(fc.integer(), { nil: undefined });
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), member, { maxKeys: 200, size: "max" }), (value) => {
+        const members = Object.keys(value)
+          .filter((key) => value[key] !== undefined)
+          .sort()
+          .map((key) => `${JSON.stringify(key)}:${value[key]}`);
+        expect(canonicalJson(value)).toBe(`{${members.join(",")}}`);
+        const items = Object.values(value).filter((item) => item !== undefined);
+        expect(canonicalJson(items)).toBe(JSON.stringify(items));
+      }),
+    );
+  });
+
   test("reads back as the same value, whatever the order of its keys", () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: "binary" }), (value) => {
