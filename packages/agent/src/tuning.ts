@@ -11,7 +11,8 @@ export interface Tuning {
   settle_ms(): number;
 }
 
-const PREFETCH_MAX = 8;
+/** A few slots may ask for so many beyond; many, for as many again. */
+const PREFETCH_FEW = 8;
 const LONG_STAGE_MS = 250;
 const SETTLE_MS_MIN = 50;
 const SETTLE_MS_UNKNOWN = 100;
@@ -32,7 +33,7 @@ export function makeTuning(): Tuning {
     prefetch(slots) {
       if (stage_ms === null || stage_ms > LONG_STAGE_MS) return 0;
       // a slot freed just after a request was sent waits for that answer and for the next one
-      return Math.min(PREFETCH_MAX, Math.ceil((2 * slots * exchange_ms) / Math.max(stage_ms, 1)));
+      return Math.min(Math.max(PREFETCH_FEW, slots), Math.ceil((2 * slots * exchange_ms) / Math.max(stage_ms, 1)));
     },
     settle_ms: () =>
       stage_ms === null ? SETTLE_MS_UNKNOWN : Math.min(LONG_STAGE_MS, Math.max(SETTLE_MS_MIN, 3 * stage_ms)),
