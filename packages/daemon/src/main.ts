@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCode, problemCodes, ProblemError, version } from "orchestrator-core";
 import { type Daemon, type DaemonOptions, openDaemon } from "./daemon.ts";
@@ -20,6 +21,10 @@ interface Flags {
 }
 
 const HOLDER_WAIT_MS = 30_000;
+
+// V8 would let garbage grow to three times of what is in use before it collects the old generation. Measured in a run of 50,000
+// stages: a fourth less memory at the peak, and no difference in time.
+setFlagsFromString("--heap-growing-percent=50");
 
 const program = new Command("orchestrator-daemon")
   .description("Owns the graph of runs, schedules stages into jobs and serves the HTTP API.")
