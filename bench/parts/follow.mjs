@@ -1,16 +1,13 @@
 // Those who watch: EVENTS readers of a run's events, and LOGS readers of one stage's log, each as the command does it.
 // Told by argv as JSON; says `following` to its parent when every one of them has had a first answer.
 import { get } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 
 const { url, token, run_id, stage_id, exec_id, events, logs } = JSON.parse(process.argv[2]);
-const PORTION = 256 * 1024;
-const POLL_MS = 200;
 const headers = { authorization: `Bearer ${token}` };
 
-function ask(path, more = {}) {
+function ask(path) {
   return new Promise((resolve, reject) => {
-    get(new URL(path, url), { agent: false, headers: { ...headers, ...more } }, resolve).on("error", reject);
+    get(new URL(path, url), { agent: false, headers }, resolve).on("error", reject);
   });
 }
 
@@ -19,30 +16,20 @@ async function followEvents(first) {
   stream.on("data", first);
 }
 
-/** What came of a file from `at` on: its length. A file that is not there yet has none. */
-async function read(name, at, count) {
-  const path = `/v1/runs/${run_id}/stages/${stage_id}/execs/${exec_id}/files/${name}`;
-  const reply = await ask(path, { range: `bytes=${at}-${at + count - 1}` });
-  let length = 0;
-  for await (const chunk of reply) length += chunk.length;
-  return reply.statusCode === 206 ? length : 0;
-}
-
-/** The requests of `orchestrator logs --follow`, one after the other. */
+/** The requests of `orchestrator logs --follow`: both logs of a command, each for as long as the daemon tells. */
 async function followLog(first) {
-  const files = ["cmd-000.stdout.log", "cmd-000.stderr.log"].map((name) => ({ name, at: 0 }));
-  for (;;) {
-    await read("cmd-001.stdout.log", 0, 1);
-    let came = false;
-    for (const file of files) {
-      for (let length = -1; length !== 0; came ||= length > 0) {
-        length = await read(file.name, file.at, PORTION);
-        file.at += length;
+  const path = `/v1/runs/${run_id}/stages/${stage_id}/execs/${exec_id}/files/`;
+  const log = async (name) => {
+    for (let at = 0; ; ) {
+      const reply = await ask(`${path}${name}?follow_from=${at}`);
+      if (reply.statusCode !== 200) throw new Error(`${name}: status ${reply.statusCode}`);
+      for await (const chunk of reply) {
+        at += chunk.length;
+        first();
       }
     }
-    first();
-    if (!came) await sleep(POLL_MS);
-  }
+  };
+  await Promise.all(["cmd-000.stdout.log", "cmd-000.stderr.log"].map(log));
 }
 
 const followed = (follow) => new Promise((resolve, reject) => void follow(resolve).catch(reject));

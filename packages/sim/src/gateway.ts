@@ -63,10 +63,10 @@ export class Gateway {
   }
 
   /** The events of a run, as its stream sends them. */
-  async *events(run_id: string, after_seq: number, signal: AbortSignal): AsyncGenerator<Recorded> {
-    for await (const event of this.#owner.events(run_id, after_seq, signal)) {
-      if (this.#scope.alive) this.#world.answers.event(run_id, event);
-      yield event;
+  async *events(run_id: string, after_seq: number, signal: AbortSignal): AsyncGenerator<readonly Recorded[]> {
+    for await (const portion of this.#owner.events(run_id, after_seq, signal)) {
+      if (this.#scope.alive) for (const event of portion) this.#world.answers.event(run_id, event);
+      yield portion;
     }
   }
 }

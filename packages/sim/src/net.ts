@@ -171,10 +171,12 @@ export class Net {
       scheduler.after(this.#delay(caller), listener.scope, () => {
         void (async () => {
           try {
-            for await (const event of listener.gateway.events(run_id, after_seq, gone.signal)) {
+            for await (const portion of listener.gateway.events(run_id, after_seq, gone.signal)) {
               if (!listener.scope.alive) return;
-              const text = JSON.stringify(event);
-              later(() => each(JSON.parse(text) as Recorded));
+              const text = JSON.stringify(portion);
+              later(() => {
+                for (const event of JSON.parse(text) as Recorded[]) each(event);
+              });
             }
           } catch {
             // an unknown run, or a daemon that breaks: the stream ends

@@ -1,5 +1,6 @@
+import { Readable } from "node:stream";
 import { ProblemError } from "orchestrator-core";
-import { readAll } from "./http.ts";
+import { readAll, wholeBody } from "./http.ts";
 import type { Link } from "./link.ts";
 
 /** A file of a bundle, by its exec. */
@@ -13,12 +14,41 @@ export interface BundleFile {
 /** Bytes of a file from `from` on, at most `count`; null where there is no such file (yet). Empty at its end. */
 export async function readRange(link: Link, file: BundleFile, from: number, count: number): Promise<Buffer | null> {
   try {
-    const body = await link.stream("readFile", { params: file }, { range: `bytes=${from}-${from + count - 1}` });
+    const body = await link.stream(
+      "readFile",
+      { params: file, query: {} },
+      { range: `bytes=${from}-${from + count - 1}` },
+    );
     return await readAll(body);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     if (error.problems[0].code === "range-invalid") return Buffer.alloc(0);
     if (error.problems[0].code === "file-unknown") return null;
+    throw error;
+  }
+}
+
+/**
+ * A file from `from` on, as it grows, until no more can come or nothing has for a while; null where there is no such file
+ * (yet). Throws `NoAnswer` where the connection is cut, and what is no error where `signal` was aborted.
+ */
+export async function followFile(
+  link: Link,
+  file: BundleFile,
+  from: number,
+  signal: AbortSignal,
+): Promise<AsyncIterable<unknown> | null> {
+  try {
+    return wholeBody(await link.stream("readFile", { params: file, query: { follow_from: from } }, {}, signal));
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const { code } = error.problems[0];
+    // so many are followed already that this one is only looked at now and then
+    if (code === "too-many-requests") {
+      const portion = await readRange(link, file, from, PORTION);
+      return portion === null ? null : Readable.from([portion]);
+    }
+    if (code === "file-unknown") return null;
     throw error;
   }
 }
@@ -39,7 +69,7 @@ export async function* readFrom(link: Link, file: BundleFile, from = 0): AsyncGe
 export async function readTail(link: Link, file: BundleFile, lines_max: number, bytes_max = 16_384): Promise<string[]> {
   let body;
   try {
-    body = await link.stream("readFile", { params: file }, { range: "bytes=0-0" });
+    body = await link.stream("readFile", { params: file, query: {} }, { range: "bytes=0-0" });
   } catch (error) {
     if (error instanceof ProblemError) return [];
     throw error;

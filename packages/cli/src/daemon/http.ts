@@ -40,12 +40,17 @@ export const noAnswer = (error: unknown): NoAnswer =>
     ? error
     : new NoAnswer(error instanceof Error ? error.message : String(error), { cause: error });
 
-export async function readAll(body: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+/** Its pieces as they come. Throws `NoAnswer` where the connection is cut. */
+export async function* wholeBody(body: IncomingMessage): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of body) chunks.push(chunk as Buffer);
+    for await (const chunk of body) yield chunk as Buffer;
   } catch (error) {
     throw noAnswer(error);
   }
+}
+
+export async function readAll(body: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of wholeBody(body)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

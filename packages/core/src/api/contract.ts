@@ -491,11 +491,14 @@ export const routes = {
     method: "GET",
     path: "/v1/runs/{run_id}/stages/{stage_id}/execs/{exec_id}/files/{name}",
     roles: may.read,
-    summary: "A file of a bundle, also while it is being written. Takes `Range: bytes=FROM-` and `bytes=FROM-TO`.",
+    summary:
+      "A file of a bundle, also while it is being written. Takes `Range: bytes=FROM-` and `bytes=FROM-TO`. With `follow_from` " +
+      "from that byte on, and what comes, until no more can, or nothing has come for 30 s: then ask again.",
     params: Type.Object(
       { run_id: Ulid, stage_id: StageId, exec_id: Ulid, name: Type.String({ pattern: FILE_NAME_PATTERN }) },
       closed,
     ),
+    query: Type.Object({ follow_from: Type.Optional(Type.Integer({ minimum: 0 })) }, closed),
     status: 200,
     reply: Type.Unknown(),
     media: "application/octet-stream",

@@ -157,6 +157,12 @@ export const manifestText = (manifest: Manifest): string => canonicalJson(manife
 export const logName = (command: number, stream: "stdout" | "stderr"): string =>
   `cmd-${String(command).padStart(3, "0")}.${stream}.log`;
 
+/** The same stream's log of the command after this one's; null where it is no log. */
+export function nextLogName(name: string): string | null {
+  const [, command, stream] = /^cmd-([0-9]+)\.(stdout|stderr)\.log$/.exec(name) ?? [];
+  return command === undefined ? null : logName(Number(command) + 1, stream as "stdout" | "stderr");
+}
+
 /** What may be named in a bundle. Keeps paths out of every route that takes a file's name. */
 export const FILE_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$";
 

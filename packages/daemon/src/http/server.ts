@@ -20,7 +20,7 @@ import { checkAgent, makeGuard } from "./guard.ts";
 import type { Handlers, RequestContext } from "./handlers.ts";
 import { makeNames } from "./names.ts";
 import { documentOf, documentOfClientError } from "./problems.ts";
-import { sendFile, streamEvents } from "./streams.ts";
+import { followFile, sendFile, streamEvents } from "./streams.ts";
 import type { Principal, Tokens } from "./tokens.ts";
 
 declare module "fastify" {
@@ -36,7 +36,7 @@ declare module "fastify" {
 const MIB = 1024 * 1024;
 /** Above it a connection is closed unanswered. */
 const CONNECTIONS_MAX = 8_192;
-/** Event streams of one token at a time. */
+/** Streams of one token at a time, of events and of logs. */
 const STREAMS_MAX = 256;
 
 export interface ServerOptions {
@@ -157,7 +157,14 @@ export function makeServer(owner: Owner, handlers: Handlers, options: ServerOpti
           }
           case "readFile": {
             const file = request.params as Input<"readFile">["params"];
-            return stream(reply, onError, () => sendFile(options.state, file, request.headers.range, reply.raw));
+            const { follow_from: from } = request.query as Input<"readFile">["query"];
+            if (from === undefined)
+              return stream(reply, onError, () => sendFile(options.state, file, request.headers.range, reply.raw));
+            return stream(reply, onError, () =>
+              counted(streams, whoOf(context.actor), () =>
+                followFile(options.state, file, from, reply.raw, context.signal),
+              ),
+            );
           }
           case "backup":
             return stream(reply, onError, () => options.backup(reply.raw, context.signal));
@@ -183,7 +190,7 @@ async function counted(places: Map<string, number>, owner: string, use: () => Pr
   if (taken >= STREAMS_MAX) {
     throw new ProblemError({
       code: "too-many-requests",
-      message: `${taken} event streams of this token are open already`,
+      message: `${taken} streams of this token are open already`,
       hint: "close one that nobody reads any more",
     });
   }

@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync, fstatSync } from "node:fs";
 import { constants, type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServerResponse } from "node:http";
-import { bundlePath, ProblemError } from "orchestrator-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { bundlePath, nextLogName, ProblemError, type Recorded } from "orchestrator-core";
 import type { Owner } from "../owner/owner.ts";
 
 const KEEP_ALIVE_MS = 15_000;
@@ -35,8 +36,7 @@ export async function streamEvents(
   }, KEEP_ALIVE_MS);
   try {
     for (let step = first ?? (await next); !step.done; step = await next) {
-      const { value } = step;
-      const room = response.write(`id: ${value.seq}\nevent: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`);
+      const room = response.write(textOf(step.value));
       if (!room && !signal.aborted) await drained(response);
       next = events.next();
     }
@@ -44,6 +44,19 @@ export async function streamEvents(
     clearInterval(alive);
     response.end();
   }
+}
+
+/** Of a portion that many are told, made once. */
+const texts = new WeakMap<readonly Recorded[], Buffer>();
+
+function textOf(portion: readonly Recorded[]): Buffer {
+  let text = texts.get(portion);
+  if (text === undefined) {
+    const events = portion.map((event) => `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    text = Buffer.from(events.join(""));
+    texts.set(portion, text);
+  }
+  return text;
 }
 
 /** Resolves when there is room again, or when the reader is gone. Leaves no listener behind, however often it waits. */
@@ -57,14 +70,23 @@ export async function drained(response: ServerResponse): Promise<void> {
   }
 }
 
-/** A file of a bundle, found by ids only. While it is being written, what is there so far. */
+/** A file of a bundle, by ids only. */
+export interface FileAsked {
+  readonly run_id: string;
+  readonly stage_id: string;
+  readonly exec_id: string;
+  readonly name: string;
+}
+
+/** A file of a bundle. While it is being written, what is there so far. */
 export async function sendFile(
   runs: string,
-  { run_id, stage_id, exec_id, name }: { run_id: string; stage_id: string; exec_id: string; name: string },
+  file: FileAsked,
   range: string | undefined,
   response: ServerResponse,
 ): Promise<void> {
-  const { handle, state } = await openFile(runs, bundlePath(run_id, stage_id, exec_id), exec_id, name);
+  const { name } = file;
+  const { handle, state } = await openFile(runs, file);
   try {
     const { size } = await handle.stat();
     const { from, to } = readRange(range, size);
@@ -90,17 +112,77 @@ export async function sendFile(
   }
 }
 
+/** How often a log that is followed is looked at. */
+const LOOK_MS = 200;
+/** A reader of a log to which nothing comes for so long is let go, before anybody on the way takes it for dead. It asks again. */
+const QUIET_MS = 30_000;
+const PORTION = 64 * 1024;
+
+/** A file of a bundle from byte `from` on, and what comes, until no more can. */
+export async function followFile(
+  runs: string,
+  file: FileAsked,
+  from: number,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const { handle, state } = await openFile(runs, file);
+  try {
+    const { size } = await handle.stat();
+    if (from > size) throw rangeInvalid(`byte ${from}`, size);
+    response.writeHead(200, {
+      "content-type": "application/octet-stream",
+      "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; sandbox",
+      "cache-control": "no-store",
+      "x-bundle-state": state,
+    });
+    response.flushHeaders();
+    response.setTimeout(STUCK_MS, () => response.destroy());
+    let at = from;
+    for (let quiet_ms = 0; quiet_ms < QUIET_MS && !signal.aborted; quiet_ms += LOOK_MS) {
+      // looked at before the size: what was written until then is sent below
+      const whole = state !== "open" || isWhole(runs, file);
+      const end = fstatSync(handle.fd).size;
+      if (at < end) quiet_ms = 0;
+      while (at < end && !signal.aborted) {
+        const length = Math.min(PORTION, end - at);
+        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, at);
+        if (bytesRead === 0) break;
+        at += bytesRead;
+        if (!response.write(buffer.subarray(0, bytesRead))) await drained(response);
+      }
+      if (whole) break;
+      await sleep(LOOK_MS);
+    }
+    response.end();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Nothing more is written into a file once its bundle is closed, or the next command has a log: one runs after the other.
+ * Looks at once, as all that is done for each reader several times a second: a detour through other threads costs many times more.
+ */
+function isWhole(runs: string, { run_id, stage_id, exec_id, name }: FileAsked): boolean {
+  const open = openBundle(runs, run_id, stage_id, exec_id);
+  const next = nextLogName(name);
+  return !existsSync(open) || (next !== null && existsSync(join(open, next)));
+}
+
+const openBundle = (runs: string, run_id: string, stage_id: string, exec_id: string): string =>
+  join(runs, bundlePath(run_id, stage_id, exec_id), "..", `.tmp-${exec_id}`);
+
 async function openFile(
-  state: string,
-  bundle: string,
-  exec_id: string,
-  name: string,
+  runs: string,
+  { run_id, stage_id, exec_id, name }: FileAsked,
 ): Promise<{ handle: FileHandle; state: "published" | "open" | "incomplete" }> {
-  const published = join(state, bundle);
+  const published = join(runs, bundlePath(run_id, stage_id, exec_id));
   const parent = join(published, "..");
   const places = [
     [published, "published"],
-    [join(parent, `.tmp-${exec_id}`), "open"],
+    [openBundle(runs, run_id, stage_id, exec_id), "open"],
     [join(parent, `${exec_id}.incomplete`), "incomplete"],
     // published between the first look and the second
     [published, "published"],
@@ -128,7 +210,10 @@ function readRange(range: string | undefined, size: number): { from: number; to:
   const from = Number(match?.[1] ?? Number.NaN);
   const to = match?.[2] ? Math.min(Number(match[2]) + 1, size) : size;
   if (match === null || from > size || (match[2] !== "" && Number(match[2]) < from)) {
-    throw new ProblemError({ code: "range-invalid", message: `range ${range} does not fit a file of ${size} bytes` });
+    throw rangeInvalid(`range ${range}`, size);
   }
   return { from, to: Math.max(from, to) };
 }
+
+const rangeInvalid = (what: string, size: number): ProblemError =>
+  new ProblemError({ code: "range-invalid", message: `${what} does not fit a file of ${size} bytes` });

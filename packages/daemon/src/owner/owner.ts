@@ -97,7 +97,7 @@ export class Owner {
   readonly #committer: Committer;
   readonly #projector: Projector;
   readonly #plans: Plans;
-  readonly #followers = new Followers();
+  readonly #followers: Followers;
   readonly #shelf: Shelf;
   readonly #dispatch: Dispatch;
   readonly #alarm: Alarm;
@@ -114,6 +114,7 @@ export class Owner {
     this.#options = options;
     this.#runNumber = ports.store.run_number_max;
     this.#plans = new Plans(ports.store);
+    this.#followers = new Followers(ports.clock);
     this.#shelf = new Shelf(ports.store, this.#plans, ports.clock);
     this.#alarm = new Alarm(ports.clock, () => this.#tick());
     this.#committer = new Committer(
@@ -398,8 +399,11 @@ export class Owner {
     await this.#shelf.find(run_id);
   }
 
-  /** The run's events after `after_seq`, then those to come, until it settles or the caller goes away. */
-  async *events(run_id: string, after_seq: number, signal: AbortSignal): AsyncGenerator<Recorded> {
+  /**
+   * The run's events after `after_seq`, then those to come, until it settles or the caller goes away: in portions, which
+   * are the same arrays for all who have come as far.
+   */
+  async *events(run_id: string, after_seq: number, signal: AbortSignal): AsyncGenerator<readonly Recorded[]> {
     const run = await this.#shelf.find(run_id);
     const follower = this.#followers.follow(run_id);
     const stop = (): void => follower.stop();
@@ -411,10 +415,10 @@ export class Owner {
       while (!signal.aborted && !this.#closed) {
         const next: readonly Recorded[] | null = behind ? await this.#stored(run_id, last) : await follower.take();
         behind = behind ? next?.length !== 0 : next === null;
-        for (const event of next ?? []) {
-          if (event.seq <= last) continue;
-          last = event.seq;
-          yield event;
+        const portion = next === null || next.length === 0 || next[0]!.seq > last ? next : later(next, last);
+        if (portion !== null && portion.length > 0) {
+          last = portion.at(-1)!.seq;
+          yield portion;
         }
         if (!behind && last >= run.head.seq && run.head.status !== "running") return;
       }
@@ -632,6 +636,8 @@ function must<T>(result: Result<T, Problem>): T {
   if (!result.ok) throw new ProblemError(result.error);
   return result.value;
 }
+
+const later = (events: readonly Recorded[], seq: number): Recorded[] => events.filter((event) => event.seq > seq);
 
 function dueOf(run: MemoryRun, number: number): number {
   const { state } = run.stage(number);

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { type ProblemDocument, type Role, routes } from "orchestrator-core";
@@ -202,6 +202,31 @@ describe("streams", () => {
     expect((await call("GET", path, { headers: { range: "bytes=13-" } })).status).toBe(416);
     symlinkSync("/etc/hostname", join(stage, `.tmp-${ULID}`, "link"));
     expect((await call("GET", path.replace("cmd-000.stdout.log", "link"))).status).toBe(404);
+    expect(internal).toEqual([]);
+  });
+
+  test("a log is followed as it grows, until the next command has one", async () => {
+    const bundle = join(state, "runs", ULID, "b", `.tmp-${ULID}`);
+    const path = `/v1/runs/${ULID}/stages/b/execs/${ULID}/files/cmd-000.stdout.log`;
+    expect((await call("GET", `${path}?follow_from=0`)).status).toBe(404);
+    mkdirSync(bundle, { recursive: true });
+    const log = join(bundle, "cmd-000.stdout.log");
+    writeFileSync(log, "one\n");
+    expect((await call("GET", `${path}?follow_from=5`)).status).toBe(416);
+    expect((await call("GET", `${path}?follow_from=-1`)).status).toBe(400);
+    const headers = { authorization: `Bearer ${readToken(state, "viewer")}` };
+    const followed = await fetch(`${url}${path}?follow_from=1`, { headers });
+    expect([followed.status, followed.headers.get("x-bundle-state")]).toEqual([200, "open"]);
+    const reader = followed.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect(await reader.read()).toMatchObject({ value: "ne\n" });
+    appendFileSync(log, "two\n");
+    expect(await reader.read()).toMatchObject({ value: "two\n" });
+    writeFileSync(join(bundle, "cmd-001.stdout.log"), "");
+    expect(await reader.read()).toMatchObject({ done: true });
+    // the last command's ends with its bundle
+    const last = await fetch(`${url}${path.replace("cmd-000", "cmd-001")}?follow_from=0`, { headers });
+    renameSync(bundle, join(bundle, "..", ULID));
+    expect(await last.text()).toBe("");
     expect(internal).toEqual([]);
   });
 

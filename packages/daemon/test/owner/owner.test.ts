@@ -112,7 +112,7 @@ describe("what is acknowledged", () => {
     const seen: Recorded[] = [];
     const gone = new AbortController();
     const following = (async () => {
-      for await (const event of world.owner.events(run_id, 0, gone.signal)) seen.push(event);
+      for await (const portion of world.owner.events(run_id, 0, gone.signal)) seen.push(...portion);
     })();
     await settle();
     expect(seen.map((event) => event.type)).toEqual(["run_created", "stage_queued"]);
@@ -130,7 +130,8 @@ describe("what is acknowledged", () => {
     expect(seen.map((event) => event.seq)).toEqual([1, 2, 3, 4, 5]);
     expect(seen.at(-1)).toMatchObject({ type: "run_settled", status: "succeeded" });
     const resumed: number[] = [];
-    for await (const event of world.owner.events(run_id, 3, gone.signal)) resumed.push(event.seq);
+    for await (const portion of world.owner.events(run_id, 3, gone.signal))
+      resumed.push(...portion.map(({ seq }) => seq));
     expect(resumed).toEqual([4, 5]);
   });
 
@@ -139,9 +140,9 @@ describe("what is acknowledged", () => {
     const wide = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`s${i}`, { exec: [["true"]] }]));
     const run_id = await world.submit(wide);
     const events = world.owner.events(run_id, 0, new AbortController().signal);
-    const seen = [(await events.next()).value as Recorded];
+    const seen = [...((await events.next()).value as readonly Recorded[])];
     await work(world);
-    for await (const event of events) seen.push(event);
+    for await (const portion of events) seen.push(...portion);
     expect(seen.map((event) => event.seq)).toEqual(seen.map((_, i) => i + 1));
     // queued, granted, succeeded; and the run's own two
     expect(seen).toHaveLength(3 * 3_000 + 2);
