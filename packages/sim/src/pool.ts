@@ -42,6 +42,8 @@ export function runSeeds({ first, count, jobs, worker }: Seeds, each: (report: S
         each(report);
         give();
       });
+      // told to one that has just died: its exit says so as well
+      child.on("error", () => {});
       child.on("exit", (code, signal) => {
         clearTimeout(watch);
         if (seed === null) return resolve();
