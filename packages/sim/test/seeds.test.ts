@@ -38,6 +38,10 @@ test("a report that meets with silence does not keep a late grant from being han
   expect((await simulate("50054245")).violations).toEqual([]);
 });
 
+test("a report that comes late, after its repetition was answered, is granted nothing (seed 71001956)", async () => {
+  expect((await simulate("71001956")).violations).toEqual([]);
+});
+
 test("promises are run to their end within one call, and it shows where they are not", async () => {
   // a microtask cannot run microtasks, so this is asked from a turn of its own
   const here = await new Promise<boolean>((resolve) => {

@@ -7,6 +7,8 @@ export interface Agent {
   seen: number;
   /** By exec_id. */
   readonly held: Map<string, HeldExec>;
+  /** The last requests that asked for jobs and got their answer. */
+  readonly answered: Set<string>;
 }
 
 export interface HeldExec {
@@ -20,6 +22,7 @@ const SEEN_MS = 90_000;
 /** Above it, agents that hold nothing and are not heard of are forgotten. */
 const AGENTS_MAX = 1_000;
 const TOLD_AGAIN_MS = 2_000;
+const ANSWERED_MAX = 1_024;
 
 /** Who is there, and who holds what. Every exec that was granted is in one agent's `held` until it ends. */
 export class Agents {
@@ -71,10 +74,24 @@ export class Agents {
       if (this.#agents.size < AGENTS_MAX) break;
       if (held.size === 0 && seen < forgotten) this.#agents.delete(other);
     }
-    const agent: Agent = { agent_id, reach: { labels: [] }, seen: Number.NEGATIVE_INFINITY, held: new Map() };
+    const agent: Agent = {
+      agent_id,
+      reach: { labels: [] },
+      seen: Number.NEGATIVE_INFINITY,
+      held: new Map(),
+      answered: new Set(),
+    };
     this.#agents.set(agent_id, agent);
     return agent;
   }
+}
+
+/** This request for jobs is about to get its answer. */
+export function noteAnswered({ answered }: Agent, request_id: string): void {
+  answered.add(request_id);
+  if (answered.size <= ANSWERED_MAX) return;
+  const [oldest] = answered;
+  answered.delete(oldest!);
 }
 
 /** Its agent is to end it. */

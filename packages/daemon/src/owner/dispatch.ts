@@ -18,7 +18,7 @@ import {
   type Result,
   type RunEvent,
 } from "orchestrator-core";
-import { type Agent, Agents, isDue, mustBeTold, toldWait } from "./agents.ts";
+import { type Agent, Agents, isDue, mustBeTold, noteAnswered, toldWait } from "./agents.ts";
 import { grantOf } from "./grant.ts";
 import { Parked } from "./parked.ts";
 import { JobQueue } from "./queue.ts";
@@ -27,7 +27,8 @@ import { UnderWay } from "./under-way.ts";
 /**
  * What agents ask: jobs, longer leases, and to be heard about how execs ended.
  *
- * 1. A claim that is asked again, with the same `request_id`, gets the grants that it got, as far as they are held.
+ * 1. What is asked again, with the same `request_id`, gets the grants that it got, as far as they are held, and no others:
+ *    its agent may have heard the first answer and wait for this one no more.
  * 2. Grants, renewals and the answers to reports are told when all that they follow from is stored.
  * 3. A heartbeat renews leases in memory and writes nothing: after a restart each gets its full time again.
  */
@@ -89,9 +90,10 @@ export class Dispatch {
     const key = keyOf(body);
     // the same request with other words: the agent takes back what it asked for
     this.#claims.release(key);
-    const before = this.#grantsOf(agent, body.request_id);
-    const grants = before.length > 0 ? before : this.#grant(agent, body);
-    if (grants.length > 0 || body.wait_ms === 0) {
+    const again = agent.answered.has(body.request_id);
+    const grants = this.#grantOrRepeat(agent, body);
+    if (grants.length > 0 || body.wait_ms === 0 || again) {
+      noteAnswered(agent, body.request_id);
       await this.#ledger.barrier();
       return grants;
     }
@@ -100,6 +102,7 @@ export class Dispatch {
     const waited = await this.#claims.wait(key, Math.min(body.wait_ms, this.#parts.lease_ms / 2), signal);
     if (this.#wishes.get(key)?.body === body) this.#wishes.delete(key);
     agent.seen = this.#parts.clock.now();
+    if (signal?.aborted !== true) noteAnswered(agent, body.request_id);
     if (waited === null) return [];
     await this.#ledger.barrier();
     return waited;
@@ -156,8 +159,8 @@ export class Dispatch {
     );
     let jobs: readonly Grant[] = [];
     if (body.claim) {
-      const before = this.#grantsOf(agent, body.request_id);
-      jobs = before.length > 0 ? before : this.#grant(agent, { ...body.claim, request_id: body.request_id });
+      jobs = this.#grantOrRepeat(agent, { ...body.claim, request_id: body.request_id });
+      noteAnswered(agent, body.request_id);
     }
     await this.#ledger.barrier();
     return { outcomes, jobs: [...jobs] };
@@ -243,6 +246,12 @@ export class Dispatch {
     });
   }
 
+  /** What an earlier answer to the same request granted, as far as it is still held; where there was none, new jobs. */
+  #grantOrRepeat(agent: Agent, wish: ClaimWish["body"]): readonly Grant[] {
+    const before = this.#grantsOf(agent, wish.request_id);
+    return before.length > 0 || agent.answered.has(wish.request_id) ? before : this.#grant(agent, wish);
+  }
+
   #grant(agent: Agent, { request_id, jobs_max, ...reach }: ClaimWish["body"]): readonly Grant[] {
     const { clock, lease_ms, ulid } = this.#parts;
     const { agent_id } = agent;
@@ -261,7 +270,6 @@ export class Dispatch {
     return grants;
   }
 
-  /** What an earlier answer to the same request granted, as far as it is still held. */
   #grantsOf(agent: Agent, request_id: string): readonly Grant[] {
     const grants: Grant[] = [];
     for (const { run, number } of agent.held.values()) {

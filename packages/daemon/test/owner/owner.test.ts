@@ -84,7 +84,7 @@ test("a job goes only to an agent that may enter its workspace", async () => {
   const claim = { agent_id: "a1", request_id: "r", jobs_max: 1, wait_ms: 0, labels: [] };
   expect(await world.owner.claim({ ...claim, workspace_roots: ["/wsx", "/other"] })).toEqual([]);
   expect((await world.owner.why(run_id, "a")).summary).toContain("may enter the workspace /ws");
-  expect(await world.owner.claim({ ...claim, workspace_roots: ["/other", "/"] })).toHaveLength(1);
+  expect(await world.owner.claim({ ...claim, request_id: "s", workspace_roots: ["/other", "/"] })).toHaveLength(1);
 });
 
 describe("what is acknowledged", () => {

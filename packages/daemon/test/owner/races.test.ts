@@ -185,6 +185,30 @@ test("the same claim that comes again while the first is being answered gets the
   expect(await again).toEqual(await first);
 });
 
+test("a report that comes again after its answer, late, is granted no job that nobody waits for (seed 71001956)", async () => {
+  const world = await World.open();
+  await world.submit({ a: exec() });
+  const [a] = await world.claim("a1");
+  await world.submit({ b: exec(), c: exec(), d: exec() });
+  const report = {
+    agent_id: "a1",
+    request_id: "c",
+    completions: [completion(a!, succeeded("a1", a!))],
+    claim: { jobs_max: 1, labels: [] },
+  };
+  const first = await world.owner.complete(report);
+  expect(first.jobs).toHaveLength(1);
+  // its answer was lost: the same jobs
+  expect((await world.owner.complete(report)).jobs).toEqual(first.jobs);
+  await done(world.owner, "a1", first.jobs[0]!);
+  expect((await world.owner.complete(report)).jobs).toEqual([]);
+  // the same of a claim
+  const [c] = await world.claim("a1", 1, "r");
+  await done(world.owner, "a1", c!);
+  expect(await world.claim("a1", 1, "r")).toEqual([]);
+  expect(await world.claim("a1", 1, "s")).toHaveLength(1);
+});
+
 test("a parked claim that comes twice is granted to both", async () => {
   const world = await World.open();
   const body = { agent_id: "a1", request_id: "r", jobs_max: 1, wait_ms: 10_000, labels: [] };

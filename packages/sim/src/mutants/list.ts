@@ -317,7 +317,7 @@ export const mutants: readonly Mutant[] = [
     "request-id-ignored",
     "a claim that is asked again is granted other jobs",
     "daemon owner/dispatch",
-    "const grants = before.length > 0 ? before : this.#grant(agent, body);",
+    "const grants = this.#grantOrRepeat(agent, body);",
     "const grants = this.#grant(agent, body);",
   ),
   one(
