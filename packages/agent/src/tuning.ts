@@ -12,7 +12,7 @@ export interface Tuning {
 }
 
 /** A few slots may ask for so many beyond; many, for as many again. */
-const PREFETCH_FEW = 8;
+const PREFETCH_FEW = 32;
 const LONG_STAGE_MS = 250;
 const SETTLE_MS_MIN = 50;
 const SETTLE_MS_UNKNOWN = 100;

