@@ -57,6 +57,8 @@ export function makeExchange(parts: ExchangeParts): Exchange {
   const outbox: Completion[] = [];
   let under_way: readonly Completion[] = [];
   let completing = false;
+  /** One will be under way once this turn is over. */
+  let about = false;
   let claiming = false;
   let parked: ClaimBody | null = null;
   let claimed: Promise<void> = Promise.resolve();
@@ -78,9 +80,17 @@ export function makeExchange(parts: ExchangeParts): Exchange {
 
   function nudge(): void {
     clear();
-    if (completing) return;
+    if (completing || about) return;
     if (outbox.length > 0) {
-      void complete();
+      if (parts.running() === 0) void complete();
+      else {
+        // what ends in the same turn goes along: many short stages are not one request, and then another
+        about = true;
+        clock.after(0, () => {
+          about = false;
+          void complete();
+        });
+      }
       return;
     }
     if (claiming || parts.free() <= 0 || parts.wanted() <= 0) return;

@@ -41,8 +41,8 @@ test("an agent asks for no more than its free slots and the jobs of one round tr
   scene.daemon.queue(...Array.from({ length: 100 }, (): Job => ({})));
   await scene.daemon.until(() => scene.daemon.completions.length === 100);
   for (const { name, body } of scene.daemon.requests) {
-    if (name === "claim") expect((body as ClaimBody).jobs_max).toBeLessThanOrEqual(4 + 8);
-    if (name === "complete") expect((body as CompleteBody).claim?.jobs_max ?? 0).toBeLessThanOrEqual(4 + 8);
+    if (name === "claim") expect((body as ClaimBody).jobs_max).toBeLessThanOrEqual(4 + 32);
+    if (name === "complete") expect((body as CompleteBody).claim?.jobs_max ?? 0).toBeLessThanOrEqual(4 + 32);
   }
 });
 
