@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { ProblemError } from "orchestrator-core";
 import { readAll, wholeBody } from "./http.ts";
 import type { Link } from "./link.ts";
@@ -37,7 +36,7 @@ export async function followFile(
   file: BundleFile,
   from: number,
   signal: AbortSignal,
-): Promise<AsyncIterable<unknown> | null> {
+): Promise<AsyncIterable<Buffer> | Iterable<Buffer> | null> {
   try {
     return wholeBody(await link.stream("readFile", { params: file, query: { follow_from: from } }, {}, signal));
   } catch (error) {
@@ -46,7 +45,7 @@ export async function followFile(
     // so many are followed already that this one is only looked at now and then
     if (code === "too-many-requests") {
       const portion = await readRange(link, file, from, PORTION);
-      return portion === null ? null : Readable.from([portion]);
+      return portion === null ? null : [portion];
     }
     if (code === "file-unknown") return null;
     throw error;

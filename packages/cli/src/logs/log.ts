@@ -79,7 +79,7 @@ export async function* readLog(source: LogSource, closed: AbortSignal): AsyncGen
       const told = await reach.talk((link) => followFile(link, file, from, enough));
       if (told === null) return;
       yield Buffer.alloc(0);
-      for await (const portion of told) yield portion as Buffer;
+      yield* told;
     } catch (error) {
       if (!enough.aborted && !(error instanceof NoAnswer)) throw error;
     }

@@ -16,11 +16,12 @@ import { makeForm } from "../form.ts";
 import type { Owner } from "../owner/owner.ts";
 import { auditDenial, auditDone } from "./audit.ts";
 import type { Tls } from "../tls.ts";
+import { followFile, sendFile } from "./files.ts";
 import { checkAgent, makeGuard } from "./guard.ts";
 import type { Handlers, RequestContext } from "./handlers.ts";
 import { makeNames } from "./names.ts";
 import { documentOf, documentOfClientError } from "./problems.ts";
-import { followFile, sendFile, streamEvents } from "./streams.ts";
+import { streamEvents } from "./streams.ts";
 import type { Principal, Tokens } from "./tokens.ts";
 
 declare module "fastify" {

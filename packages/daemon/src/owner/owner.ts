@@ -415,8 +415,8 @@ export class Owner {
       while (!signal.aborted && !this.#closed) {
         const next: readonly Recorded[] | null = behind ? await this.#stored(run_id, last) : await follower.take();
         behind = behind ? next?.length !== 0 : next === null;
-        const portion = next === null || next.length === 0 || next[0]!.seq > last ? next : later(next, last);
-        if (portion !== null && portion.length > 0) {
+        const portion = after(next ?? [], last);
+        if (portion.length > 0) {
           last = portion.at(-1)!.seq;
           yield portion;
         }
@@ -637,7 +637,9 @@ function must<T>(result: Result<T, Problem>): T {
   return result.value;
 }
 
-const later = (events: readonly Recorded[], seq: number): Recorded[] => events.filter((event) => event.seq > seq);
+/** The same array where all of them came later. */
+const after = (events: readonly Recorded[], seq: number): readonly Recorded[] =>
+  events[0] === undefined || events[0].seq > seq ? events : events.filter((event) => event.seq > seq);
 
 function dueOf(run: MemoryRun, number: number): number {
   const { state } = run.stage(number);
