@@ -24,7 +24,13 @@ function figure(text, good) {
 }
 
 async function start() {
-  const words = [join(root, "packages/daemon/bin/orchestrator-daemon.js"), "--listen", "127.0.0.1:0", "--state", state];
+  const words = [
+    join(root, "packages/daemon/bin/orchestrator-daemon.cjs"),
+    "--listen",
+    "127.0.0.1:0",
+    "--state",
+    state,
+  ];
   daemon = spawn(process.execPath, words, { cwd: directory, stdio: ["ignore", "pipe", "ignore"] });
   const [line] = await once(daemon.stdout, "data");
   return Number(new URL(/ready at (\S+)/.exec(String(line))[1]).port);

@@ -7,9 +7,9 @@ import { removeTree } from "./remove-tree.ts";
 import type { Recorded, RunView } from "orchestrator-core";
 
 const root = join(import.meta.dirname, "..");
-const bin = (name: "daemon" | "agent"): string => join(root, "packages", name, "bin", `orchestrator-${name}.js`);
+const bin = (name: "daemon" | "agent"): string => join(root, "packages", name, "bin", `orchestrator-${name}.cjs`);
 /** The command, as a program. */
-export const cliBin = join(root, "packages/cli/bin/orchestrator.js");
+export const cliBin = join(root, "packages/cli/bin/orchestrator.cjs");
 
 /** A command that is a shell script of the workspace, and says so. */
 export const script = (name: string, ...args: readonly string[]) => ({

@@ -22,7 +22,7 @@ function filesBeneath(directory: string): string[] {
 }
 
 const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:from|import\()\s*["']([^"']+)["']/g)].map((match) => match[1]!);
+  [...text.matchAll(/(?:from|import\(|require\()\s*["']([^"']+)["']/g)].map((match) => match[1]!);
 
 describe("the shape of the house", () => {
   test("edges import core, never each other; the command alone puts them together", () => {

@@ -143,7 +143,7 @@ test("names of the certificate are the daemon's own, others are not", async () =
 test("an address that others can reach is refused without TLS, and TLS with a wrong key is", async () => {
   const start = async (...flags: string[]): Promise<{ code: number | null; said: string }> => {
     const other = new Cluster();
-    const bin = join(import.meta.dirname, "../packages/daemon/bin/orchestrator-daemon.js");
+    const bin = join(import.meta.dirname, "../packages/daemon/bin/orchestrator-daemon.cjs");
     const child = spawn(process.execPath, [bin, "--state", other.state, ...flags], { cwd: other.workspace });
     let said = "";
     child.stderr.on("data", (part: Buffer) => {

@@ -9,7 +9,7 @@ import { httpTransport } from "orchestrator-agent/packed";
 import { makeClient } from "orchestrator-core/packed";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const daemonProgram = join(here, "..", "..", "packages", "daemon", "bin", "orchestrator-daemon.js");
+const daemonProgram = join(here, "..", "..", "packages", "daemon", "bin", "orchestrator-daemon.cjs");
 const CHECK_MS = 2_000;
 const agentProgram = join(here, "agent.mjs");
 

@@ -11,7 +11,7 @@ const agentProgram = join(
   dirname(fileURLToPath(import.meta.url)),
   "..",
   "..",
-  "packages/agent/bin/orchestrator-agent.js",
+  "packages/agent/bin/orchestrator-agent.cjs",
 );
 const AGENTS = 100;
 const SETTLE_MS = 10_000;

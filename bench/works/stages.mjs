@@ -9,7 +9,7 @@ import { askPeers } from "../parts/peers.mjs";
 import { whole } from "../parts/table.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const command = join(here, "..", "..", "packages", "cli", "bin", "orchestrator.js");
+const command = join(here, "..", "..", "packages", "cli", "bin", "orchestrator.cjs");
 const floor = join(here, "..", "floor.mjs");
 
 /** Runs a program to its end. `ms`: how long it took. */

@@ -8,7 +8,7 @@ import { Cluster, until } from "../cluster.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 export const bin = (name: string, program = `orchestrator-${name}`): string =>
-  join(root, "packages", name, "bin", `${program}.js`);
+  join(root, "packages", name, "bin", `${program}.cjs`);
 
 /** A few faults need what only root may do. Elsewhere their tests stand in the report by name, as skipped. */
 export const IS_ROOT = process.getuid?.() === 0;

@@ -235,17 +235,21 @@ function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
 
-try {
-  // requests may still be open; nothing more is expected of them
-  process.exit(await main());
-} catch (error) {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : exitCode("usage"));
-  if (isOfTheSystem(error)) {
-    appendFileSync(2, `error: ${error.message}\n  hint: is --state a directory that this user may write to?\n`);
-    process.exit(exitCode("usage"));
+async function start(): Promise<never> {
+  try {
+    // requests may still be open; nothing more is expected of them
+    return process.exit(await main());
+  } catch (error) {
+    if (error instanceof CommanderError) return process.exit(error.exitCode === 0 ? 0 : exitCode("usage"));
+    if (isOfTheSystem(error)) {
+      appendFileSync(2, `error: ${error.message}\n  hint: is --state a directory that this user may write to?\n`);
+      process.exit(exitCode("usage"));
+    }
+    if (!(error instanceof ProblemError)) throw error;
+    const [{ code, message, hint }] = error.problems;
+    appendFileSync(2, `error[${code}]: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
+    process.exit(exitCode(problemCodes[code].exit));
   }
-  if (!(error instanceof ProblemError)) throw error;
-  const [{ code, message, hint }] = error.problems;
-  appendFileSync(2, `error[${code}]: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
-  process.exit(exitCode(problemCodes[code].exit));
 }
+
+void start();

@@ -38,7 +38,7 @@ export interface AgentProcess {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
-export const BIN = join(import.meta.dirname, "..", "bin", "orchestrator-agent.js");
+export const BIN = join(import.meta.dirname, "..", "bin", "orchestrator-agent.cjs");
 
 /** The built program. `wrap` goes before it: `setpriv` and the like. */
 export function spawnAgent(

@@ -7,6 +7,8 @@ import { findDaemon, prepareState } from "./state.ts";
 import { type ArchiveItem, type DurableStore, StoreUnusable } from "./store/store.ts";
 import { openSurrealStore } from "./store/surreal-store.ts";
 
+export { checkBackup };
+
 export interface Restored extends BackupSummary {
   /** Commits that the store which was here had acknowledged, and that the backup does not have. */
   readonly missing_commits: number;

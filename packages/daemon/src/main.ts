@@ -22,10 +22,6 @@ interface Flags {
 
 const HOLDER_WAIT_MS = 30_000;
 
-// V8 would let garbage grow to three times of what is in use before it collects the old generation. Measured in a run of 50,000
-// stages: a fourth less memory at the peak, and no difference in time.
-setFlagsFromString("--heap-growing-percent=50");
-
 const program = new Command("orchestrator-daemon")
   .description("Owns the graph of runs, schedules stages into jobs and serves the HTTP API.")
   .version(version)
@@ -69,50 +65,57 @@ const program = new Command("orchestrator-daemon")
 
 const flags = program.parse().opts<Flags>();
 
-const daemon = await openWhenFree({
-  state: flags.state,
-  listen: flags.listen,
-  workspace_roots: (flags.workspaceRoot ?? ["."]).map((root) => resolve(root)),
-  lease_ms: flags.leaseMs,
-  owner: flags.owner,
-  log: flags.log,
-  ...(flags.db === undefined ? {} : { db: flags.db }),
-  ...(flags.allowHost === undefined ? {} : { allow_hosts: flags.allowHost }),
-  ...(flags.tlsCert === undefined ? {} : { tls_cert: flags.tlsCert }),
-  ...(flags.tlsKey === undefined ? {} : { tls_key: flags.tlsKey }),
-}).catch((error: unknown) => {
-  if (error instanceof ProblemError) {
-    const [{ code, message, hint }] = error.problems;
-    fail(
-      exitCode(problemCodes[code].exit),
-      `error[${code}]: ${message}${hint === undefined ? "" : `\n  hint: ${hint}`}`,
+async function main(): Promise<never> {
+  const daemon = await openWhenFree({
+    state: flags.state,
+    listen: flags.listen,
+    workspace_roots: (flags.workspaceRoot ?? ["."]).map((root) => resolve(root)),
+    lease_ms: flags.leaseMs,
+    owner: flags.owner,
+    log: flags.log,
+    ...(flags.db === undefined ? {} : { db: flags.db }),
+    ...(flags.allowHost === undefined ? {} : { allow_hosts: flags.allowHost }),
+    ...(flags.tlsCert === undefined ? {} : { tls_cert: flags.tlsCert }),
+    ...(flags.tlsKey === undefined ? {} : { tls_key: flags.tlsKey }),
+  }).catch((error: unknown) => {
+    if (error instanceof ProblemError) {
+      const [{ code, message, hint }] = error.problems;
+      fail(
+        exitCode(problemCodes[code].exit),
+        `error[${code}]: ${message}${hint === undefined ? "" : `\n  hint: ${hint}`}`,
+      );
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    const of_the_system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
+    const hint = of_the_system
+      ? `\n  hint: can this user write to the state directory ${resolve(flags.state)}, and is there room on its disk?`
+      : "";
+    return fail(exitCode("store_unusable"), `error: ${message}${hint}`);
+  });
+  // V8 would let garbage grow to three times of what is in use before it collects the old generation. Measured in a run of
+  // 50,000 stages: a fourth less memory at the peak, and no difference in time. Once all is loaded: it takes no code that was
+  // kept under other flags.
+  setFlagsFromString("--heap-growing-percent=50");
+  process.stdout.write(`orchestrator-daemon ${version} ready at ${daemon.url}\n`);
+
+  const end = await Promise.race([
+    daemon.stopped,
+    new Promise<{ exit: number; reason: string }>((done) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const)
+        process.once(signal, () => done({ exit: 0, reason: signal }));
+      if (flags.parentStdin) process.stdin.on("end", () => done({ exit: 0, reason: "the parent is gone" })).resume();
+    }),
+  ]);
+  if (end.exit !== 0) {
+    process.stderr.write(
+      `error: ${end.reason}\n  hint: nothing that was acknowledged is lost; see that its disk has room, and start it again\n`,
     );
   }
-  const message = error instanceof Error ? error.message : String(error);
-  const of_the_system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
-  const hint = of_the_system
-    ? `\n  hint: can this user write to the state directory ${resolve(flags.state)}, and is there room on its disk?`
-    : "";
-  return fail(exitCode("store_unusable"), `error: ${message}${hint}`);
-});
-process.stdout.write(`orchestrator-daemon ${version} ready at ${daemon.url}\n`);
-
-const end = await Promise.race([
-  daemon.stopped,
-  new Promise<{ exit: number; reason: string }>((done) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done({ exit: 0, reason: signal }));
-    if (flags.parentStdin) process.stdin.on("end", () => done({ exit: 0, reason: "the parent is gone" })).resume();
-  }),
-]);
-if (end.exit !== 0) {
-  process.stderr.write(
-    `error: ${end.reason}\n  hint: nothing that was acknowledged is lost; see that its disk has room, and start it again\n`,
-  );
+  // a store whose answer is unknown is not written to again, not even to close it in order
+  if (end.exit === 0) await daemon.close();
+  // a process that has loaded the database does not end by itself
+  return process.exit(end.exit);
 }
-// a store whose answer is unknown is not written to again, not even to close it in order
-if (end.exit === 0) await daemon.close();
-// a process that has loaded the database does not end by itself
-process.exit(end.exit);
 
 /**
  * Without a daemon each command opens the state directory for its own time, which is short: waits for such a one to
@@ -154,3 +157,5 @@ function parseLease(text: string): number {
     throw new InvalidArgumentError("give 300 to 86400000 milliseconds");
   return ms;
 }
+
+void main();

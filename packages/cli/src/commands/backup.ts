@@ -16,7 +16,7 @@ export const backup = (context: Context, file: string): Promise<ExitName> =>
   withDaemon<ExitName>(context, async ({ link }) => {
     const path = resolve(context.cwd, file);
     if (existsSync(path)) throw exists(file);
-    const { checkBackup } = await import("orchestrator-daemon");
+    const { checkBackup } = await import("orchestrator-daemon/backup-restore");
     const part = `${path}.${process.pid}.part`;
     try {
       await receive(link, part);

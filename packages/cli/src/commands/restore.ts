@@ -9,7 +9,7 @@ import { plural } from "../render/text.ts";
 export async function restore(context: Context, file: string): Promise<ExitName> {
   const path = resolve(context.cwd, file);
   if (!existsSync(path)) throw new CommandError("not_found", `there is no file ${file}`);
-  const { restoreBackup } = await import("orchestrator-daemon");
+  const { restoreBackup } = await import("orchestrator-daemon/backup-restore");
   const { header, counts, missing_commits } = await restoreBackup(path, context.state);
   if (context.json) {
     emitJson(context, {

@@ -20,7 +20,7 @@ export interface Ended {
   readonly err: string;
 }
 
-const bin = join(repository, "packages", "cli", "bin", "orchestrator.js");
+const bin = join(repository, "packages", "cli", "bin", "orchestrator.cjs");
 
 export function start(
   state: string,
