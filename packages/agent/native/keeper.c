@@ -7,7 +7,8 @@
  *
  * The keeper forks a guard for each command; the guard is a subreaper, so every process beneath it stays beneath it,
  * also one that has left its group, its session and its parents. Both are small, so a fork costs little, and the
- * agent's own thread is not blocked by it.
+ * agent's own thread is not blocked by it. When a guard leaves, another stands by for the next command, which then waits
+ * for one fork and not for two.
  *
  * Invariants
  *  1. A guard ends when nothing lives beneath it, or when SIGKILL has been tried for KILL_MS and the survivors are told.
@@ -55,6 +56,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -145,7 +147,7 @@ static void flush(void) {
 
 /* ---- guards, as the keeper knows them; a guard knows none ---- */
 
-struct guard { uint32_t id; pid_t pid; int control; };
+struct guard { uint32_t id; pid_t pid; int control; bool spare; };
 static struct { struct guard *items; size_t count, room; } guards;
 
 static struct guard *guard_of(pid_t pid) {
@@ -658,7 +660,6 @@ static _Noreturn void leave(size_t survivors) {
 static _Noreturn void guard_command(const struct start *s, int control) {
   int status[2], inside[2] = {-1, -1}, null = open("/dev/null", O_RDWR | O_CLOEXEC);
   pid_t self = getpid();
-  prctl(PR_SET_NAME, "keeper-guard");
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (null < 0 || dup2(null, 0) < 0 || pipe2(status, O_CLOEXEC | O_NONBLOCK) < 0) goto failed;
   if (s->contained && pipe2(inside, O_CLOEXEC | O_NONBLOCK) < 0) goto failed;
@@ -752,30 +753,63 @@ static bool read_start(unsigned char *frame, size_t size, struct start *s) {
   return at == end;
 }
 
-static void start(const struct start *s) {
-  int control[2] = {-1, -1};
-  pid_t pid = pipe2(control, O_CLOEXEC | O_NONBLOCK) < 0 ? -1 : fork();
+/* A guard that was forked ahead: waits for its command, or for the end of its keeper. */
+static _Noreturn void stand_by(int control) {
+  unsigned char frame[PIPE_BUF];
+  struct start s;
+  poll(&(struct pollfd){.fd = control, .events = POLLIN}, 1, -1);
+  if (read(control, frame, 4) != 4) _exit(EXIT_SUCCESS);
+  size_t length = word(frame);
+  if (read(control, frame + 4, length) != (ssize_t)length || !read_start(frame + 4, length, &s)) _exit(EXIT_FAILURE);
+  guard_command(&s, control);
+}
+
+/* Forks a guard of a command, or for the next one (NULL). False, with errno: it could not. */
+static bool fork_guard(const struct start *s) {
+  int control[2];
+  if (pipe2(control, O_CLOEXEC | O_NONBLOCK) < 0) return false;
+  pid_t pid = fork();
   if (pid == 0) {
     /* a guard that held another's control would hide from it that the keeper has gone */
     close_controls();
     close(control[1]);
     guards.count = out.used = 0;
+    prctl(PR_SET_NAME, "keeper-guard");
+    if (s == NULL) stand_by(control[0]);
     guard_command(s, control[0]);
   }
-  if (pid < 0) say("F %u %d fork\n", s->id, errno);
+  int error = errno;
   close(control[0]);
   if (pid < 0) {
     close(control[1]);
-    return;
+    errno = error;
+    return false;
   }
   guards.items = grown(guards.items, &guards.room, guards.count + 1, sizeof *guards.items);
-  guards.items[guards.count++] = (struct guard){.id = s->id, .pid = pid, .control = control[1]};
+  guards.items[guards.count++] =
+    (struct guard){.id = s == NULL ? 0 : s->id, .pid = pid, .control = control[1], .spare = s == NULL};
+  return true;
+}
+
+static struct guard *spare_guard(void) {
+  for (size_t i = 0; i < guards.count; i++)
+    if (guards.items[i].spare) return &guards.items[i];
+  return NULL;
+}
+
+/* By the guard that stands by, if there is one and its pipe takes the request in one piece. */
+static void start(const struct start *s, const unsigned char *frame, size_t length) {
+  struct guard *g = length + 4 <= PIPE_BUF ? spare_guard() : NULL;
+  if (g != NULL && write(g->control, frame, length + 4) == (ssize_t)length + 4) {
+    g->id = s->id;
+    g->spare = false;
+  } else if (!fork_guard(s)) say("F %u %d fork\n", s->id, errno);
 }
 
 /* To the guard, unless it has gone. One that does not read any more does not guard any more. */
 static void relay(uint32_t kind, uint32_t id, uint32_t value) {
   for (size_t i = 0; i < guards.count; i++) {
-    if (guards.items[i].id != id) continue;
+    if (guards.items[i].spare || guards.items[i].id != id) continue;
     ssize_t written = write(guards.items[i].control, (uint32_t[]){kind, value}, 8);
     if (written < 0 && errno == EAGAIN) kill(guards.items[i].pid, SIGKILL);
     return;
@@ -800,7 +834,7 @@ static bool hear_agent(void) {
     if (word(frame) == START) {
       struct start s;
       if (!read_start(frame, length, &s)) return false;
-      start(&s);
+      start(&s, frame - 4, length);
       free(s.argv);
     } else relay(word(frame), word(frame + 4), word(frame + 8));
     at += 4 + length;
@@ -823,7 +857,7 @@ static void reap_guards(void) {
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     struct guard *g = guard_of(pid);
     if (g == NULL) continue;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+    if (!g->spare && (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)) {
       lost.items = grown(lost.items, &lost.room, lost.count + 1, sizeof *lost.items);
       lost.items[lost.count++] = g->id;
       strays_until = now_ms() + KILL_MS;
@@ -896,9 +930,12 @@ int main(int argc, char **argv) {
       {.fd = out.used > 0 ? EVENTS : -1, .events = POLLOUT},
     };
     poll(fds, 3, lost.count > 0 ? AGAIN_MS : -1);
-    if (fds[1].revents != 0) reap_guards();
-    end_strays();
     if (fds[0].revents != 0 && !hear_agent()) break;
+    if (fds[1].revents != 0) {
+      reap_guards();
+      if (spare_guard() == NULL) (void)fork_guard(NULL);
+    }
+    end_strays();
   }
   end_everything();
   return EXIT_SUCCESS;

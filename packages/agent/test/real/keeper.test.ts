@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { KEEPER, keptProcesses } from "../../src/index.ts";
+import { KEEPER, keptProcesses, type Processes } from "../../src/index.ts";
 import { processesOf, stage } from "../fixtures.ts";
 import { shell } from "../scripted-daemon.ts";
 import { AWKWARD, awkwardTree, keepersOf, makeYard, parentOf, sleepers, uniqueSleep, until } from "./trees.ts";
@@ -111,6 +111,64 @@ describe.skipIf(kept === null)("a tree that ignores SIGTERM, left its session an
     const rest = sleepers(seconds);
     expect(rest.length).toBeLessThanOrEqual(1);
     for (const one of rest) process.kill(one, "SIGKILL");
+  });
+});
+
+describe.skipIf(kept === null)("the guard that stands by", () => {
+  /** Runs a command for as long as it takes to see whose it is. Its guard, which has gone by then. */
+  async function guardOfOne(processes: Processes, env: Readonly<Record<string, string>> = {}): Promise<number> {
+    const { pid, ended, end } = makeYard().start(processes, `exec /bin/sleep ${uniqueSleep()}`, { env });
+    const guard = parentOf((await pid)!);
+    await end("enough", () => 50);
+    await ended;
+    return guard;
+  }
+
+  /** A keeper that has run one command, and its guards now. */
+  async function keeperAfterOne() {
+    const processes = keptProcesses(KEEPER)!;
+    const before = keepersOf(process.pid);
+    const guard = await guardOfOne(processes);
+    const keeper = keepersOf(process.pid).find((one) => !before.includes(one) && parentOf(one) === process.pid)!;
+    const guards = (): number[] => keepersOf(process.pid).filter((one) => parentOf(one) === keeper);
+    await until(() => guards().length === 1 && !guards().includes(guard));
+    return { processes, keeper, guards };
+  }
+
+  test("is the one that the next command gets", async () => {
+    const { processes, guards } = await keeperAfterOne();
+    const [spare] = guards();
+    expect(await guardOfOne(processes)).toBe(spare);
+  });
+
+  test("goes with its keeper", async () => {
+    const { keeper, guards } = await keeperAfterOne();
+    const [spare] = guards();
+    process.kill(keeper, "SIGKILL");
+    await until(() => !keepersOf(process.pid).includes(spare!));
+  });
+
+  test("may be killed, and the next command gets another; one that was stopped is ended as any guard", async () => {
+    const { processes, guards } = await keeperAfterOne();
+    const [spare] = guards();
+    process.kill(spare!, "SIGKILL");
+    await until(() => !guards().includes(spare!));
+    const next = makeYard().start(processes, "exit 6");
+    expect(await next.ended).toMatchObject({ exit: { code: 6 } });
+    await until(() => guards().length === 1);
+    const [stopped] = guards();
+    process.kill(stopped!, "SIGSTOP");
+    const kept_waiting = makeYard().start(processes, "exit 5");
+    expect((await kept_waiting.end("because", () => 50)).survivors).toBe(0);
+    expect(await kept_waiting.ended).toMatchObject({ exit: null, cut: "its keeper did not end it when told to" });
+    process.kill(stopped!, "SIGKILL");
+  });
+
+  test("leaves a request that its pipe cannot take in one piece to a guard of its own", async () => {
+    const { processes, guards } = await keeperAfterOne();
+    const [spare] = guards();
+    expect(await guardOfOne(processes, { LONG: "x".repeat(5_000) })).not.toBe(spare);
+    expect(await guardOfOne(processes)).toBe(spare);
   });
 });
 
