@@ -72,5 +72,7 @@ function keepCode() {
     const end = spawnSync(process.execPath, [program, "run", workflow], { cwd: place, env, encoding: "utf8" });
     if (end.status !== 0) process.stderr.write(`programs will start slower, since a run failed: ${end.stderr}\n`);
   }
-  rmSync(place, { recursive: true, force: true });
+  // bundles are read-only
+  spawnSync("chmod", ["-R", "u+w", place]);
+  rmSync(place, { recursive: true });
 }
