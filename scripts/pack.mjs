@@ -66,7 +66,10 @@ function keepCode() {
   const workflow = join(place, "workflow.yaml");
   writeFileSync(workflow, "name: pack\nstages:\n  stage: { exec: [['true']] }\n");
   const program = join(root, "packages/cli/bin/orchestrator.cjs");
-  const env = { ...process.env, NODE_OPTIONS: `--require=${join(import.meta.dirname, "keep-code.cjs")}` };
+  // nobody's daemon or state directory but its own; quoted, since Node parts the options at blanks
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("ORCHESTRATOR_"));
+  const NODE_OPTIONS = `--require=${JSON.stringify(join(import.meta.dirname, "keep-code.cjs"))}`;
+  const env = { ...Object.fromEntries(own), NODE_OPTIONS };
   // the command and its agent both keep what they have in common: the second time each adds to what the other has kept
   for (let time = 0; time < 2; time++) {
     const end = spawnSync(process.execPath, [program, "run", workflow], { cwd: place, env, encoding: "utf8" });
