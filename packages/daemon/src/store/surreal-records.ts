@@ -83,27 +83,35 @@ const edgeRow = (run_id: string, from: string, to: string): Row => ({
 /** More edges than this do not fit beside the records: 400 take about 40 ms. */
 const EDGES_PER_TRANSACTION = 400;
 
+/** Transactions without their guard. */
+export interface PortionStatements {
+  /** To be written before `records`, in any order or at once: no two of them write the same row. */
+  readonly edges: readonly Statement[][];
+  readonly records: readonly Statement[];
+}
+
 /**
- * A portion as transactions without their guard: edges ahead where there are many, then the records. An edge is
- * inserted with IGNORE, so that a portion that was cut off between the two is projected again without a trace.
+ * A portion as transactions: edges ahead where there are many, then the records. An edge is inserted with IGNORE, so
+ * that a portion that was cut off between the two is projected again without a trace. `lanes`: how many transactions
+ * there may be at once.
  */
-export function portionStatements(portion: Portion): Statement[][] {
+export function portionStatements(portion: Portion, lanes: number): PortionStatements {
   const { run, run_exists, stages, jobs, artifacts, complete } = portion;
   const fresh = stages.filter((stage) => !stage.exists);
   const edges = fresh.flatMap(({ record, requires }) =>
     requires.map((to) => edgeRow(record.run_id, record.stage_id, to)),
   );
   const together = edges.length <= EDGES_PER_TRANSACTION;
-  const ahead = together ? [] : chunks(edges, EDGES_PER_TRANSACTION);
+  const ahead = together ? [] : chunks(edges, Math.min(EDGES_PER_TRANSACTION, Math.ceil(edges.length / lanes)));
   const inserted = jobs.filter((job) => !job.exists).map((job) => jobRow(job.record));
   const changed = [
     ...(run_exists ? [runRow(run)] : []),
     ...stages.filter((stage) => stage.exists).map((stage) => stageRow(stage.record)),
     ...jobs.filter((job) => job.exists).map((job) => jobRow(job.record)),
   ];
-  return [
-    ...ahead.map((some) => insert("requires", some, "RELATION IGNORE")),
-    [
+  return {
+    edges: ahead.map((some) => insert("requires", some, "RELATION IGNORE")),
+    records: [
       ...insert("run", run_exists ? [] : [runRow(run)]),
       ...insert(
         "stage_run",
@@ -115,7 +123,7 @@ export function portionStatements(portion: Portion): Statement[][] {
       ...change(changed),
       ...(complete ? [retire(run)] : []),
     ],
-  ];
+  };
 }
 
 function change(rows: readonly Row[]): Statement[] {

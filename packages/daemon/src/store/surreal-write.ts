@@ -11,8 +11,12 @@ export interface Statement {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-/** `commit` owns `owner:daemon`, `project` owns `owner:projection`: the two may overlap and must not conflict. */
-export type OwnerRow = "daemon" | "projection";
+/**
+ * `commit` owns `owner:daemon`, `project` owns `owner:projection`, and `owner:edges` for edges that it writes at the same
+ * time: what may overlap must not conflict.
+ */
+export const ownerRows = ["daemon", "projection", "edges"] as const;
+export type OwnerRow = (typeof ownerRows)[number];
 
 const FENCED = "fenced";
 
