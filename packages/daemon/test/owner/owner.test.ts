@@ -398,6 +398,24 @@ describe("the records", () => {
     ]);
   });
 
+  test("come in large portions while nothing else happens, and in small ones while runs change", async () => {
+    const world = await World.open();
+    await world.submit(Object.fromEntries(Array.from({ length: 1_500 }, (_, i) => [`s${i}`, exec()])));
+    await world.clock.advance(250);
+    // two rows each: a stage_run and its job
+    expect(world.portions.map(({ stages }) => stages.length)).toEqual([600, 600, 300]);
+    const grants = await world.claim("a1", 300);
+    await world.clock.advance(2_000);
+    const before = world.portions.length;
+    const [last, ...others] = grants;
+    for (const grant of others) await world.complete("a1", grant);
+    await world.clock.advance(70);
+    await world.complete("a1", last!);
+    await world.clock.advance(30);
+    // three rows each, with an artifact
+    expect(world.portions.slice(before).map(({ stages }) => stages.length)).toEqual([80, 80, 80, 60]);
+  });
+
   test("are never written before what they show is stored", async () => {
     const world = await World.open();
     const run_id = await world.submit({ a: exec() });
