@@ -159,9 +159,9 @@ export class Projector {
       for (const waiting of this.#waiting.values()) {
         if (!waiting.headChanged || this.#stopped) continue;
         const now = this.#ports.clock.now();
-        const quiet = everything || this.#isQuiet() || now - waiting.since >= UNSETTLED_MS;
-        if (waiting.settled.size === 0 && !quiet) continue;
-        await this.#writePortion(waiting, quiet);
+        const all = everything || this.#isQuiet() || now - waiting.since >= UNSETTLED_MS;
+        if (waiting.settled.size === 0 && !all) continue;
+        await this.#writePortion(waiting, all);
         again = true;
       }
     }
@@ -172,7 +172,8 @@ export class Projector {
     return this.#ports.clock.now() - this.#changedAt >= QUIET_MS;
   }
 
-  async #writePortion(waiting: Waiting, quiet: boolean): Promise<void> {
+  /** `all`: what has not settled goes as well. */
+  async #writePortion(waiting: Waiting, all: boolean): Promise<void> {
     const { run, at } = waiting;
     const rows_max = this.#isQuiet() ? PORTION_ROWS_QUIET : PORTION_ROWS;
     const stages: Portion["stages"][number][] = [];
@@ -180,7 +181,7 @@ export class Projector {
     const artifacts: Portion["artifacts"][number][] = [];
     const taken: [number, number][] = [];
     let rows = 1;
-    for (const from of quiet ? [waiting.settled, waiting.unsettled] : [waiting.settled]) {
+    for (const from of all ? [waiting.settled, waiting.unsettled] : [waiting.settled]) {
       for (const number of from) {
         if (rows >= rows_max) break;
         const records = stageRecords(run, number, at[number]!);

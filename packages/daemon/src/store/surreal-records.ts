@@ -85,24 +85,23 @@ const EDGES_PER_TRANSACTION = 400;
 
 /** Transactions without their guard. */
 export interface PortionStatements {
-  /** To be written before `records`, in any order or at once: no two of them write the same row. */
+  /** Before `records`, in any order or at once: no two of them write the same row. */
   readonly edges: readonly Statement[][];
   readonly records: readonly Statement[];
 }
 
 /**
  * A portion as transactions: edges ahead where there are many, then the records. An edge is inserted with IGNORE, so
- * that a portion that was cut off between the two is projected again without a trace. `lanes`: how many transactions
- * there may be at once.
+ * that a portion that was cut off between the two is projected again without a trace.
  */
-export function portionStatements(portion: Portion, lanes: number): PortionStatements {
+export function portionStatements(portion: Portion): PortionStatements {
   const { run, run_exists, stages, jobs, artifacts, complete } = portion;
   const fresh = stages.filter((stage) => !stage.exists);
   const edges = fresh.flatMap(({ record, requires }) =>
     requires.map((to) => edgeRow(record.run_id, record.stage_id, to)),
   );
   const together = edges.length <= EDGES_PER_TRANSACTION;
-  const ahead = together ? [] : chunks(edges, Math.min(EDGES_PER_TRANSACTION, Math.ceil(edges.length / lanes)));
+  const ahead = together ? [] : chunks(edges, EDGES_PER_TRANSACTION);
   const inserted = jobs.filter((job) => !job.exists).map((job) => jobRow(job.record));
   const changed = [
     ...(run_exists ? [runRow(run)] : []),

@@ -117,34 +117,29 @@ async function makeSurrealStore(connection: Connection, owner: Owner): Promise<D
     return [...inline, ...big];
   };
 
-  const writeAll = async (transactions: readonly (readonly Statement[])[], owner: OwnerRow): Promise<void> => {
+  const writeAll = async (owner: OwnerRow, transactions: Iterable<readonly Statement[]>): Promise<void> => {
     for (const statements of transactions) {
       await retryConflicts(() => writeBlock(db, [guard(owner, epoch), ...statements]));
     }
   };
 
   // two transactions of edges at once take two thirds of their time one after the other
-  const edgeLanes: readonly OwnerRow[] = connection.concurrent_writes ? ["projection", "edges"] : ["projection"];
+  const edgeOwners: readonly OwnerRow[] = connection.concurrent_writes ? ["projection", "edges"] : ["projection"];
 
   const project = async (portion: Portion): Promise<void> => {
-    const { edges, records } = portionStatements(portion, edgeLanes.length);
-    const written = await Promise.allSettled(
-      edgeLanes.map((owner, lane) =>
-        writeAll(
-          edges.filter((_, i) => i % edgeLanes.length === lane),
-          owner,
-        ),
-      ),
-    );
+    const { edges, records } = portionStatements(portion);
+    // one iterator for all: each takes the next transaction that nobody has taken
+    const next = edges.values();
+    const written = await Promise.allSettled(edgeOwners.map((owner) => writeAll(owner, next)));
     for (const end of written) if (end.status === "rejected") throw end.reason;
-    await writeAll([records], "projection");
+    await writeAll("projection", [records]);
   };
 
   const dropOne = async (run_id: string): Promise<void> => {
     const [stages] = await db.query<[string[]]>("SELECT VALUE id[1] FROM stage_run:[$run, NONE]..=[$run, ..]", {
       run: run_id,
     });
-    await writeAll(dropStatements(run_id, stages, { epoch, commit: commit_max }), "projection");
+    await writeAll("projection", dropStatements(run_id, stages, { epoch, commit: commit_max }));
   };
 
   /** What a crash cut off: big workflows whose commit never came, and records half deleted. */

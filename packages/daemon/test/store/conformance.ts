@@ -154,6 +154,10 @@ export function describeStore({ name, queries, open }: Harness): void {
         expect(await failure(store.commit(submit(2)))).toMatchObject(fenced);
         expect(await failure(store.commit(submit(2, { text: "big".repeat(400_000) })))).toMatchObject(fenced);
         expect(await failure(store.project(portion(1)))).toMatchObject(fenced);
+        // edges that may go ahead of their records
+        const stages = fresh(1, { join: Array.from({ length: 1_000 }, (_, i) => `s${i}`) });
+        expect(await failure(store.project(portion(1, { stages })))).toMatchObject(fenced);
+        if (queries) expect(await other.query("RETURN count(SELECT * FROM requires)")).toEqual([0]);
         expect(await failure(store.dropRecords(runId(1)))).toMatchObject(fenced);
         expect(await other.everyRun()).toEqual([runId(1)]);
         expect(await other.journal(runId(2), 0)).toEqual([]);

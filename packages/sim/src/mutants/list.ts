@@ -287,8 +287,8 @@ export const mutants: readonly Mutant[] = [
     "projected-out-of-order",
     "a portion of records does not wait for the one before",
     "daemon owner/projector",
-    "await this.#writePortion(waiting, quiet); again = true;",
-    "void this.#writePortion(waiting, quiet); again = true;",
+    "await this.#writePortion(waiting, all); again = true;",
+    "void this.#writePortion(waiting, all); again = true;",
   ),
   one(
     "never-forgotten",
